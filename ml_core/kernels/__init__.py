@@ -1,0 +1,1 @@
+"""Pure arrays in, pure arrays out: numpy, scipy and numba only."""

@@ -1,0 +1,1 @@
+"""Spaces, folds and strategies: a strategy is a generator that never sees the data."""

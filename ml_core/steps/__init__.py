@@ -1,0 +1,1 @@
+"""One plain function a file: objects in, files out, an Outcome back."""

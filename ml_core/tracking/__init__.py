@@ -1,0 +1,1 @@
+"""One file a tracking product; each the only importer of its library."""
