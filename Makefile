@@ -1,0 +1,63 @@
+# Two commands matter: `make demo` and `make test`. Each builds the environment it needs, with uv where it is installed
+# and with venv and pip where it is not, from a lock that carries hashes.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := true
+export DVC_NO_ANALYTICS := true
+.SHELLFLAGS := -eu -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint format ui bench bench-full lock clean env env-dev
+
+help:            ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.main       ## environment + the main job on the embedded default data; ends with its results
+	@PATH="$(CURDIR)/$(BIN):$$PATH" mlcore run && PATH="$(CURDIR)/$(BIN):$$PATH" mlcore show
+	@echo
+	@echo "Where to look next"
+	@echo "  the report      out/explain/report.html"
+	@echo "  every run       make ui"
+	@echo "  another model   . $(BIN)/activate && mlcore compose model=forest && mlcore run"
+	@echo "  the first hour  docs/first-hour.md"
+
+test: $(VENV)/.dev lint   ## environment + all checks and tests but the slow ones
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest
+
+test-all: $(VENV)/.dev lint  ## the same with the slow and the browser tests
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m ''
+
+lint: $(VENV)/.dev        ## ruff: rules and format
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+format: $(VENV)/.dev      ## ruff: mend what can be mended
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+ui: $(VENV)/.main         ## the MLflow UI on http://127.0.0.1:5000
+	@PATH="$(CURDIR)/$(BIN):$$PATH" mlflow ui --host 127.0.0.1 --port 5000
+
+bench: $(VENV)/.dev       ## short form of every claim in docs/numbers.md, under ten minutes
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python bench/run.py --short
+
+bench-full: $(VENV)/.dev  ## every claim at full size
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python bench/run.py
+
+lock:                     ## resolve pyproject.toml anew into the two locks (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q --upgrade --extra build -o requirements.lock
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q --upgrade --extra build --extra dev -o requirements-dev.lock
+
+env: $(VENV)/.main        ## only the environment of the main job
+env-dev: $(VENV)/.dev     ## the environment with the tools for tests
+
+clean:                    ## remove outputs, environments and caches; keeps DVC's cache and MLflow's runs
+	rm -rf $(VENV) out multirun .mlcore .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.main: requirements.lock pyproject.toml
+	@test -f $(VENV)/.dev || sh .ci/install "$(PYTHON)" "$(VENV)" requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml
+	@sh .ci/install "$(PYTHON)" "$(VENV)" requirements-dev.lock
+	@touch $@ $(VENV)/.main

@@ -1,0 +1,94 @@
+"""`mlcore run`: refuse what conf/ did not give, bring up to date, tell what happened."""
+
+import json
+import time
+from pathlib import Path
+
+from ml_core.cli import compose, door
+from ml_core.cli.commands import print_error, print_json
+from ml_core.runner import Stopped, bring_up_to_date
+
+
+def run_pipeline(targets: list[str] | None, force: bool, as_json: bool) -> None:
+    """Run the recipe, or the stages named and what they need; print a table, or JSON."""
+    began = time.time()
+    diff = compose.check()
+    if diff:
+        raise Stopped(f"params.yaml is not what conf/ gives (see `mlcore compose --check`); type `{compose.advice()}`")
+    check_recipe(targets)
+    messages: list[str] = []
+
+    def call(name: str) -> None:
+        outcome = door.step(name)
+        if outcome.notes.get("message"):
+            messages.append(str(outcome.notes["message"]))
+
+    happened = bring_up_to_date(call, targets, force)
+    entries = {name: {"what": what, **_journal(name, what, began)} for name, what in happened.items()}
+    metrics = {name: found for name in happened if (found := _metrics(name))}
+    seconds = round(time.time() - began, 2)
+    if as_json:
+        print_json({"stages": entries, "metrics": metrics, "seconds": seconds, "messages": messages})
+        return
+    _table(entries, metrics, seconds)
+    for message in messages:
+        print_error(message)
+
+
+def check_recipe(targets: list[str] | None) -> None:
+    """dvc.yaml and params.yaml read, no cycle, the stages named exist: said in our words, before DVC's second is spent."""
+    from ml_core import plan
+
+    names = [stage.name for stage in plan.read()]
+    for target in targets or []:
+        if target not in names:
+            raise ValueError(f"dvc.yaml has no stage {target!r}; it has {', '.join(names)}")
+    if not any((folder / ".git").exists() for folder in [Path.cwd(), *Path.cwd().parents]):
+        raise Stopped("this folder is in no git repository, which DVC needs; type `git init` first")
+
+
+def _journal(name, what, began):
+    path = door.HOME / "journal" / f"{name}.json"
+    if what != "ran" or not path.exists():
+        return {}
+    entry = json.loads(path.read_text())
+    return {part: entry[part] for part in ("seconds", "cpu_seconds", "peak_mb")} if entry["started"] >= began - 1 else {}
+
+
+def _metrics(name):
+    path = Path("out") / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _table(entries, metrics, seconds):
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{_headline(entries)} in {seconds:.1f} s", title_justify="left", box=None, pad_edge=False)
+    for title in ("stage", "", "seconds", "peak MB", "numbers"):
+        table.add_column(title, justify="right" if title in ("seconds", "peak MB") else "left", no_wrap=title != "numbers")
+    for name, entry in entries.items():
+        numbers = "  ".join(f"{key} {_number(value)}" for key, value in _main(metrics.get(name, {})))
+        table.add_row(name, entry["what"], _number(entry.get("seconds")), _number(entry.get("peak_mb")), numbers)
+    Console().print(table)
+
+
+def _main(metrics):
+    """The numbers worth a line: values, not the ends of their intervals."""
+    flat = [(key, value) for key, value in metrics.items() if not key.endswith((".low", ".high", ".n"))]
+    return flat[:6]
+
+
+def _number(value):
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _headline(entries):
+    counts: dict[str, int] = {}
+    for entry in entries.values():
+        counts[entry["what"]] = counts.get(entry["what"], 0) + 1
+    if set(counts) == {"unchanged"}:
+        return "everything is up to date; nothing ran"
+    return ", ".join(f"{n} {what}" for what, n in counts.items())
