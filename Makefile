@@ -8,7 +8,7 @@ export DO_NOT_TRACK := true
 export DVC_NO_ANALYTICS := true
 .SHELLFLAGS := -eu -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format ui bench bench-full lock clean env env-dev
+.PHONY: help demo test test-slow lint format ui bench bench-full lock clean env env-dev
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +25,8 @@ demo: $(VENV)/.main       ## environment + the main job on the embedded default 
 test: $(VENV)/.dev lint   ## environment + all checks and tests but the slow ones
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest
 
-test-all: $(VENV)/.dev lint  ## the same with the slow and the browser tests
-	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m ''
+test-slow: $(VENV)/.dev   ## the tests over ten seconds, and those in a browser
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m 'slow or browser'
 
 lint: $(VENV)/.dev        ## ruff: rules and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -50,8 +50,8 @@ lock:                     ## resolve pyproject.toml anew into the two locks (nee
 env: $(VENV)/.main        ## only the environment of the main job
 env-dev: $(VENV)/.dev     ## the environment with the tools for tests
 
-clean:                    ## remove outputs, environments and caches; keeps DVC's cache and MLflow's runs
-	rm -rf $(VENV) out multirun .mlcore .pytest_cache .ruff_cache .hypothesis build *.egg-info
+clean:                    ## remove outputs, environment and caches; keeps DVC's cache, MLflow's runs and what is not sent yet
+	rm -rf $(VENV) out multirun .mlcore/failed .mlcore/journal .mlcore/composed.json .pytest_cache .ruff_cache .hypothesis build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.main: requirements.lock pyproject.toml

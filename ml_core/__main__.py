@@ -1,10 +1,10 @@
-"""mlcore: the command line. Each command imports what it needs when it is called: `mlcore --help` waits for nothing."""
+"""mlcore: the command line. A command imports what it needs when it is called; `--help` waits for nothing."""
 
 import os
 import sys
 
-# The order of a sum, and with it the last digits of a model, must not depend on the number of threads of the machine's BLAS.
-# Parallel work is done above it: candidates and folds over cores, and kernels over blocks added in a fixed order.
+# The order of a sum, and with it the last digits of a model, must not depend on how many threads the BLAS has.
+# Parallel work is done above it: candidates and folds over cores, kernels over blocks added in a fixed order.
 for library in ("OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM"):
     os.environ[f"{library}_NUM_THREADS"] = "1"
 # Nothing phones home from our own commands.
@@ -14,9 +14,27 @@ for switch in ("DVC_NO_ANALYTICS", "MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
 
 def main() -> None:
     """Entry point of the `mlcore` command."""
+    use_code_of_this_folder()
     from ml_core.cli.commands import app, run_app
 
     sys.exit(run_app(app, sys.argv[1:]))
+
+
+def use_code_of_this_folder() -> None:
+    """In another checkout than the installed one, such as an experiment's workspace, run the code that lies there.
+
+    Else a queued experiment or a reproduced run would name one commit and compute with another.
+    """
+    here, installed = os.path.join(os.getcwd(), "ml_core", "__main__.py"), os.path.realpath(__file__)
+    if (
+        os.path.exists(here)
+        and os.path.realpath(here) != installed
+        and os.environ.get("MLCORE_CODE") != os.getcwd()
+    ):
+        os.environ["MLCORE_CODE"] = os.getcwd()
+        paths = [os.getcwd(), *filter(None, [os.environ.get("PYTHONPATH")])]
+        os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+        os.execv(sys.executable, [sys.executable, "-m", "ml_core", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class Stage:
 def load(path: Path) -> dict:
     """A yaml file as a dict; ValueError with file and line where it is none."""
     try:
-        found = yaml.load(path.read_text(encoding="utf-8"), Loader)  # noqa: S506 - CSafeLoader is a safe loader
+        found = yaml.load(path.read_text(encoding="utf-8"), Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{path.name} is no valid yaml: {reason}") from None

@@ -26,7 +26,10 @@ class Stopped(Exception):
 
 
 def bring_up_to_date(
-    call: Callable[[str], None], targets: list[str] | None = None, force: bool = False, said: Callable = lambda *_: None
+    call: Callable[[str], None],
+    targets: list[str] | None = None,
+    force: bool = False,
+    said: Callable = lambda *_: None,
 ) -> dict[str, str]:
     """Stage name -> "ran", "restored" or "unchanged". ``call(step)`` runs one of our steps here.
 
@@ -48,7 +51,9 @@ def bring_up_to_date(
         except DvcException as error:
             raise _cause(error) from error
         except OSError as error:
-            raise Stopped(f"{error.strerror} ({error.filename}); nothing was lost, fix it and run again") from error
+            raise Stopped(
+                f"{error.strerror} ({error.filename}); nothing was lost, fix it and run again"
+            ) from error
         finally:
             keep_lock()
     return happened
@@ -62,7 +67,9 @@ def _cause(error):
             return chain.error
         seen.append(str(chain))
         chain = chain.__cause__ or chain.__context__
-    words = " ".join(dict.fromkeys(line.strip() for text in seen for line in text.splitlines() if line.strip()))
+    words = " ".join(
+        dict.fromkeys(line.strip() for text in seen for line in text.splitlines() if line.strip())
+    )
     return Stopped(f"dvc: {words[:400]}")
 
 
@@ -85,7 +92,9 @@ def in_process(call: Callable[[str], None], said: Callable[[str], None]) -> Iter
 
     original = getattr(seam, "_run", None)
     if original is None:
-        logging.getLogger("ml_core").warning("this DVC has no dvc.stage.run._run; each stage gets its own process")
+        logging.getLogger("ml_core").warning(
+            "this DVC has no dvc.stage.run._run; each stage gets its own process"
+        )
         yield False
         return
 
@@ -94,7 +103,12 @@ def in_process(call: Callable[[str], None], said: Callable[[str], None]) -> Iter
 
         words = shlex.split(cmd)
         said((kwargs.get("env") or {}).get("DVC_STAGE", words[-1]))
-        if len(words) != 2 or words[0] != "mlcore" or not is_step(words[1]) or Path(kwargs["cwd"]) != Path.cwd():
+        if (
+            len(words) != 2
+            or words[0] != "mlcore"
+            or not is_step(words[1])
+            or Path(kwargs["cwd"]) != Path.cwd()
+        ):
             return original(executable, cmd, **kwargs)
         try:
             return call(words[1])
@@ -123,7 +137,9 @@ def alone() -> Iterator[None]:
         except OSError:
             handle.seek(0)
             who = handle.read().strip() or "unknown"
-            raise Stopped(f"another `mlcore run` (process {who}) works in this checkout; wait for it, or use a second clone") from None
+            raise Stopped(
+                f"another `mlcore run` (process {who}) works in this checkout; wait for it, or use a second clone"
+            ) from None
         handle.truncate(0)
         handle.write(str(os.getpid()))
         handle.flush()

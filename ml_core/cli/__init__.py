@@ -1,1 +1,1 @@
-"""The roof: commands that turn configuration into objects and hand them to a step, the runner or a tracker."""
+"""The roof: commands; they turn configuration into objects for a step, the runner or a tracker."""

@@ -1,7 +1,7 @@
 """Configuration -> objects: a node with `_target_` becomes what it names, if its package is allowed.
 
-Hydra's own instantiate would call any name at all (`os.getcwd` simply ran) and costs each step process its import;
-this door calls allowed packages only and checks the values against what the target takes before it calls.
+Hydra's own instantiate would call any name at all (`os.getcwd` simply ran) and costs each step process its
+import; this calls allowed packages only, and checks the values against what the target takes before it calls.
 """
 
 import difflib
@@ -13,7 +13,14 @@ from pathlib import Path
 
 from ml_core import plan
 
-SCALARS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", list: "a list", dict: "a mapping"}
+SCALARS = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+    list: "a list",
+    dict: "a mapping",
+}
 
 
 def allowed_packages(root: Path = Path()) -> tuple[str, ...]:
@@ -27,7 +34,9 @@ def build(node: object, allowed: tuple[str, ...], where: str = "params.yaml") ->
         return [build(item, allowed, f"{where}[{i}]") for i, item in enumerate(node)]
     if not isinstance(node, dict):
         return node
-    built = {name: build(value, allowed, f"{where}.{name}") for name, value in node.items() if name != "_target_"}
+    built = {
+        name: build(value, allowed, f"{where}.{name}") for name, value in node.items() if name != "_target_"
+    }
     if "_target_" not in node:
         return built
     target = locate(node["_target_"], allowed, where)
@@ -38,14 +47,16 @@ def build(node: object, allowed: tuple[str, ...], where: str = "params.yaml") ->
 def locate(name: object, allowed: tuple[str, ...], where: str = "params.yaml"):
     """The class or function called ``name``; ValueError unless it is, and was defined, in an allowed package."""
     refusal = f"{where}._target_: {name!r} is not in an allowed package ({', '.join(allowed)}); see conf/allowed.yaml"
-    if not isinstance(name, str) or name.split(".")[0] not in allowed:
+    if not isinstance(name, str) or "." not in name or name.split(".")[0] not in allowed:
         raise ValueError(refusal)
     module, _, attribute = name.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as error:
         if error.name and error.name.split(".")[0] not in allowed:
-            raise ValueError(f"{where}._target_: {name} needs the package {error.name}, which is not installed") from None
+            raise ValueError(
+                f"{where}._target_: {name} needs the package {error.name}, which is not installed"
+            ) from None
         raise ValueError(f"{where}._target_: there is no module {error.name}; {_extra(name)}") from None
     except AttributeError:
         near = difflib.get_close_matches(attribute, dir(importlib.import_module(module)), 1)
@@ -83,7 +94,9 @@ def check_arguments(target, given: dict, where: str) -> None:
         if p.default is p.empty and name not in given and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
     ]
     if missing:
-        raise ValueError(f"{where}: {target.__qualname__} needs {', '.join(missing)}; set {where.split('.')[-1]}.{missing[0]}=...")
+        raise ValueError(
+            f"{where}: {target.__qualname__} needs {', '.join(missing)}; set {where.split('.')[-1]}.{missing[0]}=..."
+        )
     hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
     for name, value in given.items():
         check_type(value, hints.get(name), f"{where}.{name}")

@@ -22,7 +22,9 @@ Overrides = Annotated[list[str] | None, typer.Argument(help="Hydra overrides: mo
 @app.command()
 def compose(
     overrides: Overrides = None,
-    check: Annotated[bool, typer.Option("--check", help="Exit 1 with a diff unless params.yaml is what conf/ gives.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 1 with a diff unless params.yaml is what conf/ gives.")
+    ] = False,
 ) -> None:
     """Write params.yaml: conf/ with today's choices, resolved."""
     from ml_core.cli import compose as composer
@@ -31,7 +33,9 @@ def compose(
         diff = composer.check()
         if diff:
             print_line(diff.rstrip())
-            print_error(f"params.yaml is not what conf/ gives; to keep it: {composer.advice()}; to drop it: mlcore compose")
+            print_error(
+                f"params.yaml is not what conf/ gives; to keep it: {composer.advice()}; to drop it: mlcore compose"
+            )
             raise typer.Exit(1)
         return
     changed = composer.write(overrides or [])
@@ -40,7 +44,10 @@ def compose(
 
 @app.command()
 def run(
-    stages: Annotated[list[str] | None, typer.Argument(help="Stages to bring up to date, with what they need; all by default.")] = None,
+    stages: Annotated[
+        list[str] | None,
+        typer.Argument(help="Stages to bring up to date, with what they need; all by default."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Run every stage, stale or not.")] = False,
     json: Json = False,
 ) -> None:
@@ -63,7 +70,9 @@ def show(
 
 @app.command()
 def trace(
-    run_or_model: Annotated[str, typer.Argument(help="A run id, or a model URI such as models:/NAME@champion.")],
+    run_or_model: Annotated[
+        str, typer.Argument(help="A run id, or a model URI such as models:/NAME@champion.")
+    ],
     json: Json = False,
 ) -> None:
     """Code, data, params and environment that a run or model came from."""
@@ -75,7 +84,9 @@ def trace(
 @app.command()
 def reproduce(
     run_id: Annotated[str, typer.Argument(help="A run id as `mlcore show` prints it.")],
-    keep: Annotated[Path | None, typer.Option(help="Folder to work in and keep; a temporary one by default.")] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="Folder to work in and keep; a temporary one by default.")
+    ] = None,
 ) -> None:
     """Run a recorded run again from its commit and data; exit 0 when bit-identical, 1 with the first difference."""
     from ml_core.cli.reproduce import reproduce_run
@@ -100,7 +111,9 @@ def _add_step(name: str) -> None:
 @app.command()
 def train(
     overrides: Overrides = None,
-    multirun: Annotated[bool, typer.Option("--multirun", "-m", help="One job for each combination of model=a,b.")] = False,
+    multirun: Annotated[
+        bool, typer.Option("--multirun", "-m", help="One job for each combination of model=a,b.")
+    ] = False,
 ) -> None:
     """Step train of the recipe. With overrides or -m: Hydra runs the whole recipe once a job, without DVC."""
     if overrides or multirun:

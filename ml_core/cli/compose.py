@@ -69,9 +69,13 @@ def today(overrides: list[str], root: Path = Path()) -> str:
     defaults, values = ["config"], {}
     for override in parsed:
         if override.is_sweep_override():
-            raise ValueError(f"{override.input_line}: one value at a time; for several use `mlcore train -m` or `dvc exp run`")
+            raise ValueError(
+                f"{override.input_line}: one value at a time; for several use `mlcore train -m` or `dvc exp run`"
+            )
         if override.is_delete():
-            raise ValueError(f"{override.input_line}: a deletion cannot be kept in {TODAY}; set the key to null")
+            raise ValueError(
+                f"{override.input_line}: a deletion cannot be kept in {TODAY}; set the key to null"
+            )
         if (root / "conf" / override.key_or_group).is_dir():
             defaults.append({f"override /{override.key_or_group}": override.value()})
             continue
@@ -95,8 +99,8 @@ def _plain(value):
 
 def write(overrides: list[str], root: Path = Path()) -> bool:
     """Compose and write both files, each only when it changed; True when params.yaml did."""
-    kept, wanted = root / TODAY, compose(overrides, root=root)
-    text = today(overrides, root)
+    kept, text = root / TODAY, today(overrides, root)
+    wanted = compose(overrides, root=root)
     before = kept.read_text(encoding="utf-8") if kept.exists() else None
     _replace(kept, text)
     try:
@@ -106,7 +110,9 @@ def write(overrides: list[str], root: Path = Path()) -> bool:
     if composed != wanted:
         if before is not None:
             _replace(kept, before)
-        raise ValueError(f"{' '.join(overrides)}: cannot be kept in {TODAY}; put it into a file of conf/experiment instead")
+        raise ValueError(
+            f"{' '.join(overrides)}: cannot be kept in {TODAY}; put it into a file of conf/experiment instead"
+        )
     changed = _replace(root / PARAMS, wanted)
     _stamp(root)
     return changed
@@ -160,11 +166,17 @@ def advice(root: Path = Path()) -> str:
     except ValueError:
         return "mlcore compose"
     words = kept(root)
-    for group in sorted(path.name for path in (root / "conf").iterdir() if path.is_dir() and path.name in current):
+    for group in sorted(
+        path.name for path in (root / "conf").iterdir() if path.is_dir() and path.name in current
+    ):
         if found.get(group) != current[group]:
-            match = next((option for option in _options(root, group) if _gives(root, group, option, found)), None)
+            match = next(
+                (option for option in _options(root, group) if _gives(root, group, option, found)), None
+            )
             if match:
-                words = [word for word in words if not word.startswith((f"{group}=", f"{group}."))] + [f"{group}={match}"]
+                words = [word for word in words if not word.startswith((f"{group}=", f"{group}."))] + [
+                    f"{group}={match}"
+                ]
     return " ".join(["mlcore compose", *map(shlex.quote, words)])
 
 
@@ -175,7 +187,20 @@ def kept(root: Path = Path()) -> list[str]:
     body = plan.load(root / TODAY)
     chosen = [item for item in body.pop("defaults", []) if isinstance(item, dict)]
     words = [f"{name.removeprefix('override /')}={value}" for item in chosen for name, value in item.items()]
-    return words + [f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in _leaves(body)]
+    known = dict(_leaves(_unresolved(words, root)))
+    for name, value in _leaves(body):
+        sign = "" if any(other == name or other.startswith(f"{name}.") for other in known) else "+"
+        words.append(f"{sign}{name}={json.dumps(value, ensure_ascii=False)}")
+    return words
+
+
+def _unresolved(overrides, root):
+    """The composition before mandatory values and interpolations are asked for: only which keys there are."""
+    import hydra
+    from omegaconf import OmegaConf
+
+    with hydra.initialize_config_dir(str((root / "conf").resolve()), version_base=None):
+        return OmegaConf.to_container(hydra.compose("config", overrides=overrides), resolve=False)
 
 
 def _leaves(node, prefix=""):

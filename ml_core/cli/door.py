@@ -68,7 +68,9 @@ def prepare_call(name: str, recipe: dict, params: dict):
     allowed, arguments = allowed_packages(), {}
     for section in body.get("params") or []:
         if section not in params:
-            raise ValueError(f"params.yaml has no section {section!r}, which step {name} takes; run `mlcore compose`")
+            raise ValueError(
+                f"params.yaml has no section {section!r}, which step {name} takes; run `mlcore compose`"
+            )
         built = build(params[section], allowed, section)
         if section == name and isinstance(built, dict):
             arguments |= built
@@ -100,13 +102,21 @@ def _explain(name, error):
         return Failed(name, REFUSED, message)
     if isinstance(error, OSError) and error.errno:
         place = f" ({error.filename})" if error.filename else ""
-        return Failed(name, MISTAKE, f"{error.strerror or message}{place}; nothing was changed, free or fix it and run again")
+        return Failed(
+            name,
+            MISTAKE,
+            f"{error.strerror or message}{place}; nothing was changed, free or fix it and run again",
+        )
     if isinstance(error, ValueError | KeyError | FileNotFoundError | ModuleNotFoundError):
         return Failed(name, MISTAKE, message)
     if isinstance(error, MemoryError):
         return Failed(name, MISTAKE, f"out of memory: {message}")
     where = HOME / "failed" / name / "traceback.txt"
-    return Failed(name, BUG, f"{type(error).__name__}: {message}\nthis is a bug in ml_core or in a model; the traceback lies in {where}")
+    return Failed(
+        name,
+        BUG,
+        f"{type(error).__name__}: {message}\nthis is a bug in ml_core or in a model; the traceback lies in {where}",
+    )
 
 
 def _keep_failure(name, fresh, error):
@@ -183,4 +193,3 @@ def undisturbed():
         root.setLevel(level)
         if seed is not None:
             sys.modules["numpy"].random.set_state(seed)
-

@@ -31,13 +31,22 @@ def run_jobs(overrides: list[str], multirun: bool) -> None:
         from hydra.core.hydra_config import HydraConfig
 
         try:
-            _job(Path(HydraConfig.get().runtime.output_dir), HydraConfig.get().overrides.task, OmegaConf.to_yaml(config, resolve=True))
+            _job(
+                Path(HydraConfig.get().runtime.output_dir),
+                HydraConfig.get().overrides.task,
+                OmegaConf.to_yaml(config, resolve=True),
+            )
         except door.Failed as failure:
             print_error(f"{failure.name}: {failure.message}")
             failures.append(failure)
 
     before = sys.argv
-    sys.argv = ["mlcore train", *QUIET, f"hydra.run.dir=multirun/{STAMP}", f"hydra.sweep.dir=multirun/{STAMP}"]
+    sys.argv = [
+        "mlcore train",
+        *QUIET,
+        f"hydra.run.dir=multirun/{STAMP}",
+        f"hydra.sweep.dir=multirun/{STAMP}",
+    ]
     sys.argv += ["hydra.sweep.subdir=${hydra.job.num}", *overrides, *(["-m"] if multirun else [])]
     try:
         hydra.main(config_path=str(Path("conf").resolve()), config_name="today", version_base=None)(job)()
@@ -64,6 +73,10 @@ def _job(folder, overrides, text):
             numbers = outcome.metrics
         if outcome.notes.get("message"):
             print_error(str(outcome.notes["message"]))
-    main = "  ".join(f"{name} {value:.4g}" for name, value in list(numbers.items())[:4] if not name.endswith((".low", ".high")))
+    main = "  ".join(
+        f"{name} {value:.4g}"
+        for name, value in list(numbers.items())[:4]
+        if not name.endswith((".low", ".high"))
+    )
     label = " ".join(overrides) or "today's choices"
     print_line(f"{label}: {main}  ({time.time() - began:.1f} s, {folder})")

@@ -14,7 +14,9 @@ def run_pipeline(targets: list[str] | None, force: bool, as_json: bool) -> None:
     began = time.time()
     diff = compose.check()
     if diff:
-        raise Stopped(f"params.yaml is not what conf/ gives (see `mlcore compose --check`); type `{compose.advice()}`")
+        raise Stopped(
+            f"params.yaml is not what conf/ gives (see `mlcore compose --check`); type `{compose.advice()}`"
+        )
     check_recipe(targets)
     messages: list[str] = []
 
@@ -52,7 +54,11 @@ def _journal(name, what, began):
     if what != "ran" or not path.exists():
         return {}
     entry = json.loads(path.read_text())
-    return {part: entry[part] for part in ("seconds", "cpu_seconds", "peak_mb")} if entry["started"] >= began - 1 else {}
+    return (
+        {part: entry[part] for part in ("seconds", "cpu_seconds", "peak_mb")}
+        if entry["started"] >= began - 1
+        else {}
+    )
 
 
 def _metrics(name):
@@ -64,12 +70,18 @@ def _table(entries, metrics, seconds):
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{_headline(entries)} in {seconds:.1f} s", title_justify="left", box=None, pad_edge=False)
+    table = Table(
+        title=f"{_headline(entries)} in {seconds:.1f} s", title_justify="left", box=None, pad_edge=False
+    )
     for title in ("stage", "", "seconds", "peak MB", "numbers"):
-        table.add_column(title, justify="right" if title in ("seconds", "peak MB") else "left", no_wrap=title != "numbers")
+        table.add_column(
+            title, justify="right" if title in ("seconds", "peak MB") else "left", no_wrap=title != "numbers"
+        )
     for name, entry in entries.items():
         numbers = "  ".join(f"{key} {_number(value)}" for key, value in _main(metrics.get(name, {})))
-        table.add_row(name, entry["what"], _number(entry.get("seconds")), _number(entry.get("peak_mb")), numbers)
+        table.add_row(
+            name, entry["what"], _number(entry.get("seconds")), _number(entry.get("peak_mb")), numbers
+        )
     Console().print(table)
 
 
