@@ -3,7 +3,7 @@
 import os
 import sys
 
-# The order of a sum, and with it the last digits of a model, must not depend on how many threads the BLAS has.
+# The order of a sum, and with it the last digits of a model, must not depend on the threads of the BLAS.
 # Parallel work is done above it: candidates and folds over cores, kernels over blocks added in a fixed order.
 for library in ("OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM"):
     os.environ[f"{library}_NUM_THREADS"] = "1"
@@ -21,7 +21,7 @@ def main() -> None:
 
 
 def use_code_of_this_folder() -> None:
-    """In another checkout than the installed one, such as an experiment's workspace, run the code that lies there.
+    """In another checkout than the installed one (an experiment's workspace), run the code that lies there.
 
     Else a queued experiment or a reproduced run would name one commit and compute with another.
     """

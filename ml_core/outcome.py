@@ -8,8 +8,8 @@ class Outcome:
     """Numbers for the tracker and DVC, files (names inside the step's folder) for the tracker.
 
     ``metrics`` holds nothing that differs between two runs of the same commit, data and params. What does
-    (seconds, addresses, a ``message`` for the person at the terminal) goes into ``notes``, which the door writes
-    to its journal and nowhere else.
+    (seconds, addresses, a ``message`` for the person at the terminal) goes into ``notes``, which the door
+    writes to its journal and nowhere else.
     """
 
     metrics: dict[str, float] = field(default_factory=dict)

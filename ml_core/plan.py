@@ -1,7 +1,7 @@
-"""The recipe as plain data: dvc.yaml + params.yaml -> [Stage], in an order that respects what depends on what.
+"""The recipe as plain data: dvc.yaml + params.yaml -> [Stage], each after what it depends on.
 
-Reads what DVC reads (``${}`` interpolation, foreach, matrix) without importing it: whoever only needs the graph, such
-as a scheduler that parses every few seconds, waits milliseconds and not DVC's second.
+Reads what DVC reads (``${}`` interpolation, foreach, matrix) without importing it: whoever only needs the
+graph, such as a scheduler that parses every few seconds, waits milliseconds and not DVC's second.
 """
 
 import itertools

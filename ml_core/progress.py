@@ -1,4 +1,4 @@
-"""Progress for the person waiting: a bar once something takes over two seconds, nothing when nobody watches."""
+"""Progress for the person waiting: a bar once something takes two seconds, nothing when nobody watches."""
 
 import sys
 import time

@@ -1,7 +1,8 @@
 """Brings what is stale up to date in ONE process, and lets DVC decide and record everything.
 
-DVC runs every stage command through one function. Replaced by a call in this process for our own commands, all else stays
-DVC's: graph, hashes, lock, run cache, restore. So `mlcore run` and `dvc repro` may take turns at any moment.
+DVC runs every stage command through one function. With that replaced by a call in this process for our own
+commands, all else stays DVC's: graph, hashes, lock, run cache, restore. So `mlcore run` and `dvc repro` may
+take turns at any moment.
 """
 
 import contextlib
@@ -10,7 +11,7 @@ import logging
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 HOME = Path(".mlcore")
@@ -29,34 +30,35 @@ def bring_up_to_date(
     call: Callable[[str], None],
     targets: list[str] | None = None,
     force: bool = False,
-    said: Callable = lambda *_: None,
+    said: Callable[[str], None] = lambda stage: None,
 ) -> dict[str, str]:
     """Stage name -> "ran", "restored" or "unchanged". ``call(step)`` runs one of our steps here.
 
-    ``said(stage, what)`` hears each as it happens. Stopped when DVC itself refuses; what ``call`` raises passes through.
+    ``said(stage)`` hears each that begins. Stopped when DVC refuses; what ``call`` raises passes through.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     heal_lock()
     happened: dict[str, str] = {}
-    with alone(), quiet(), Repo() as repo:
-        for stage in repo.index.stages:
-            happened[stage.addressing] = "unchanged"
-        try:
-            with in_process(call, lambda name: (happened.__setitem__(name, "ran"), said(name, "runs"))):
-                for stage in repo.reproduce(targets=targets, force=force):
-                    if happened[stage.addressing] != "ran":
-                        happened[stage.addressing] = "restored"
-        except DvcException as error:
-            raise _cause(error) from error
-        except OSError as error:
-            raise Stopped(
-                f"{error.strerror} ({error.filename}); nothing was lost, fix it and run again"
-            ) from error
-        finally:
-            keep_lock()
-    return happened
+
+    def begins(stage):
+        happened[stage] = "ran"
+        said(stage)
+
+    try:
+        with alone(), quiet(), Repo() as repo, in_process(call, begins):
+            for stage in repo.reproduce(targets=targets, force=force):
+                happened.setdefault(stage.addressing, "restored")
+            names = [stage.addressing for stage in repo.index.stages]
+    except DvcException as error:
+        raise _cause(error) from error
+    except OSError as error:
+        place = f" ({error.filename})" if error.filename else ""
+        raise Stopped(f"{error.strerror or error}{place}; nothing was lost, fix it and run again") from error
+    finally:
+        keep_lock()
+    return {name: happened.get(name, "unchanged") for name in names}
 
 
 def _cause(error):
@@ -82,11 +84,11 @@ class _OursFailed(Exception):
 
 
 @contextlib.contextmanager
-def in_process(call: Callable[[str], None], said: Callable[[str], None]) -> Iterator[bool]:
+def in_process(call: Callable[[str], None], said: Callable[[str], None]) -> Generator[bool]:
     """While open, DVC runs `mlcore STEP` by ``call(STEP)``; any other command still gets its shell.
 
-    The seam is a private name of DVC's (dvc.stage.run._run, 3.67): where it is gone, every stage gets a process and True is
-    not yielded; tests/test_runner.py holds the seam.
+    The seam is a private name of DVC's (dvc.stage.run._run, 3.67), held by tests/test_runner.py: where it is
+    gone, every stage gets a process, and False is yielded.
     """
     from dvc.stage import run as seam
 
@@ -128,7 +130,7 @@ def is_step(name: str) -> bool:
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
+def alone() -> Generator[None]:
     """One run at a time in a checkout; the kernel drops the lock with the process, however that ends."""
     HOME.mkdir(exist_ok=True)
     with open(HOME / "run.lock", "a+") as handle:
@@ -138,7 +140,7 @@ def alone() -> Iterator[None]:
             handle.seek(0)
             who = handle.read().strip() or "unknown"
             raise Stopped(
-                f"another `mlcore run` (process {who}) works in this checkout; wait for it, or use a second clone"
+                f"another `mlcore run` (process {who}) works here; wait for it or use a second clone"
             ) from None
         handle.truncate(0)
         handle.write(str(os.getpid()))
@@ -147,7 +149,7 @@ def alone() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> Generator[None]:
     """DVC's own lines off: the caller reports in its words."""
     logger = logging.getLogger("dvc")
     level = logger.level

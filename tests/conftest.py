@@ -1,4 +1,4 @@
-"""Fixtures that whole-pipeline tests share: a project of one's own, and commands run in it as a user would."""
+"""Fixtures that whole-pipeline tests share: a project of one's own, and commands run in it as users do."""
 
 import os
 import shutil

@@ -45,8 +45,9 @@ def build(node: object, allowed: tuple[str, ...], where: str = "params.yaml") ->
 
 
 def locate(name: object, allowed: tuple[str, ...], where: str = "params.yaml"):
-    """The class or function called ``name``; ValueError unless it is, and was defined, in an allowed package."""
-    refusal = f"{where}._target_: {name!r} is not in an allowed package ({', '.join(allowed)}); see conf/allowed.yaml"
+    """The class or function called ``name``; ValueError unless it was defined in an allowed package."""
+    packages = ", ".join(allowed)
+    refusal = f"{where}._target_: {name!r} is not in an allowed package ({packages}); see conf/allowed.yaml"
     if not isinstance(name, str) or "." not in name or name.split(".")[0] not in allowed:
         raise ValueError(refusal)
     module, _, attribute = name.rpartition(".")
@@ -62,7 +63,7 @@ def locate(name: object, allowed: tuple[str, ...], where: str = "params.yaml"):
         near = difflib.get_close_matches(attribute, dir(importlib.import_module(module)), 1)
         hint = f"; did you mean {module}.{near[0]}" if near else ""
         raise ValueError(f"{where}._target_: there is no {attribute} in {module}{hint}") from None
-    # `sklearn.something.os.system` starts right and ends elsewhere: what counts is where the thing was defined
+    # `sklearn.something.os.system` starts right and ends elsewhere: what counts is where it was defined
     if not callable(found) or (getattr(found, "__module__", None) or "").split(".")[0] not in allowed:
         raise ValueError(refusal)
     return found
@@ -78,7 +79,7 @@ def _extra(name):
 
 
 def check_arguments(target, given: dict, where: str) -> None:
-    """ValueError unless ``given`` names parameters of ``target`` and their values have the types it declares."""
+    """ValueError unless ``given`` names parameters of ``target`` and has the types that it declares."""
     parameters = inspect.signature(target).parameters
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
@@ -95,7 +96,7 @@ def check_arguments(target, given: dict, where: str) -> None:
     ]
     if missing:
         raise ValueError(
-            f"{where}: {target.__qualname__} needs {', '.join(missing)}; set {where.split('.')[-1]}.{missing[0]}=..."
+            f"{where}: {target.__qualname__} needs {', '.join(missing)}; set {where}.{missing[0]}=..."
         )
     hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
     for name, value in given.items():
@@ -103,7 +104,7 @@ def check_arguments(target, given: dict, where: str) -> None:
 
 
 def check_type(value: object, hint: object, where: str) -> None:
-    """ValueError unless ``value`` has one of the plain types that ``hint`` names; other hints are not judged."""
+    """ValueError unless ``value`` has one of the plain types in ``hint``; other hints are not judged."""
     choices = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     plain = [typing.get_origin(choice) or choice for choice in choices]
     if not all(choice in SCALARS or choice is types.NoneType for choice in plain):

@@ -34,7 +34,7 @@ def compose(
         if diff:
             print_line(diff.rstrip())
             print_error(
-                f"params.yaml is not what conf/ gives; to keep it: {composer.advice()}; to drop it: mlcore compose"
+                f"params.yaml is not what conf/ gives; keep it: {composer.advice()}; drop it: mlcore compose"
             )
             raise typer.Exit(1)
         return
@@ -88,7 +88,7 @@ def reproduce(
         Path | None, typer.Option(help="Folder to work in and keep; a temporary one by default.")
     ] = None,
 ) -> None:
-    """Run a recorded run again from its commit and data; exit 0 when bit-identical, 1 with the first difference."""
+    """Run a recorded run again from its commit and data; exit 0: bit-identical, 1: the first difference."""
     from ml_core.cli.reproduce import reproduce_run
 
     raise typer.Exit(reproduce_run(run_id, keep))
@@ -104,7 +104,7 @@ def _add_step(name: str) -> None:
         if outcome.notes.get("message"):
             print_error(str(outcome.notes["message"]))
 
-    command.__doc__ = f"Step {name} of the recipe, on what is there; `mlcore run {name}` brings its inputs up to date first."
+    command.__doc__ = f"Step {name} of the recipe, on the inputs that are there; see `mlcore run {name}`."
     app.command(name)(command)
 
 
@@ -147,7 +147,7 @@ def print_error(text: str) -> None:
 
 
 def run_app(app: typer.Typer, words: list[str]) -> int:
-    """Run one command; the exit code as in docs/contracts.md, and never a traceback for a mistake of the user's."""
+    """Run one command; exit codes as in docs/contracts.md, and no traceback for a mistake of the user's."""
     try:
         if words and not words[0].startswith("-"):
             enter_project()

@@ -14,7 +14,7 @@ from pathlib import Path
 TODAY = Path("conf/today.yaml")
 PARAMS = Path("params.yaml")
 STAMP = Path(".mlcore/composed.json")
-HEAD = "# Written by `mlcore compose`; the choices that differ from config.yaml. DVC's experiments start from here.\n"
+HEAD = "# Written by `mlcore compose`: what differs from config.yaml. DVC's experiments start here.\n"
 
 
 def compose(overrides: list[str], base: str = "config", root: Path = Path()) -> str:
@@ -70,7 +70,7 @@ def today(overrides: list[str], root: Path = Path()) -> str:
     for override in parsed:
         if override.is_sweep_override():
             raise ValueError(
-                f"{override.input_line}: one value at a time; for several use `mlcore train -m` or `dvc exp run`"
+                f"{override.input_line}: one value at a time; several: `mlcore train -m` or `dvc exp run`"
             )
         if override.is_delete():
             raise ValueError(
@@ -128,7 +128,7 @@ def _replace(path, text):
 
 
 def check(root: Path = Path()) -> str:
-    """Empty when params.yaml is what conf/ gives, else a diff. Costs no Hydra when nothing changed since the last time."""
+    """Empty when params.yaml is what conf/ gives, else a diff. No Hydra when nothing changed since."""
     if not (root / PARAMS).exists():
         raise FileNotFoundError("no params.yaml here; run `mlcore compose`, in the project's folder")
     stamp = root / STAMP

@@ -82,7 +82,7 @@ def prepare_call(name: str, recipe: dict, params: dict):
 
 
 def _settle(name, work, fresh, outcome):
-    """Rename the finished folder into place, then its metrics: a killed run leaves the old or the new, never half."""
+    """Rename the finished folder into place, then its metrics: a kill leaves nothing half-written."""
     final = work / name
     if final.is_dir():
         shutil.rmtree(final)
@@ -115,7 +115,7 @@ def _explain(name, error):
     return Failed(
         name,
         BUG,
-        f"{type(error).__name__}: {message}\nthis is a bug in ml_core or in a model; the traceback lies in {where}",
+        f"{type(error).__name__}: {message}\na bug in ml_core or in a model; the traceback lies in {where}",
     )
 
 
@@ -161,7 +161,7 @@ def _journal(name, started, cpu, more):
 
 
 def _forget_peak():
-    """Linux lets a process reset its own high-water mark, so that each step of one process has its own peak."""
+    """Linux lets a process reset its high-water mark, so that each step of one process has its own peak."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
@@ -175,7 +175,7 @@ def _peak_mb():
 
 @contextlib.contextmanager
 def undisturbed():
-    """Whatever a step did to the process is undone: folder, environment, warnings, handlers, numpy's global seed."""
+    """What a step did to the process is undone: folder, environment, warnings, handlers, numpy's seed."""
     import sys
 
     folder, environment, root = Path.cwd(), dict(os.environ), logging.getLogger()

@@ -1,9 +1,11 @@
 """`mlcore run`: refuse what conf/ did not give, bring up to date, tell what happened."""
 
 import json
+import sys
 import time
 from pathlib import Path
 
+from ml_core import plan, settled
 from ml_core.cli import compose, door
 from ml_core.cli.commands import print_error, print_json
 from ml_core.runner import Stopped, bring_up_to_date
@@ -17,7 +19,8 @@ def run_pipeline(targets: list[str] | None, force: bool, as_json: bool) -> None:
         raise Stopped(
             f"params.yaml is not what conf/ gives (see `mlcore compose --check`); type `{compose.advice()}`"
         )
-    check_recipe(targets)
+    recipe, params = plan.load(Path("dvc.yaml")), plan.load(Path("params.yaml"))
+    check_recipe(recipe, params, targets)
     messages: list[str] = []
 
     def call(name: str) -> None:
@@ -25,7 +28,13 @@ def run_pipeline(targets: list[str] | None, force: bool, as_json: bool) -> None:
         if outcome.notes.get("message"):
             messages.append(str(outcome.notes["message"]))
 
-    happened = bring_up_to_date(call, targets, force)
+    known = None if force else settled.is_settled(recipe, params)
+    if known is None:
+        happened = bring_up_to_date(call, targets, force, _begins)
+        if targets is None:
+            settled.remember(recipe, params, list(happened))
+    else:
+        happened = dict.fromkeys(known, "unchanged")
     entries = {name: {"what": what, **_journal(name, what, began)} for name, what in happened.items()}
     metrics = {name: found for name in happened if (found := _metrics(name))}
     seconds = round(time.time() - began, 2)
@@ -37,16 +46,20 @@ def run_pipeline(targets: list[str] | None, force: bool, as_json: bool) -> None:
         print_error(message)
 
 
-def check_recipe(targets: list[str] | None) -> None:
-    """dvc.yaml and params.yaml read, no cycle, the stages named exist: said in our words, before DVC's second is spent."""
-    from ml_core import plan
-
-    names = [stage.name for stage in plan.read()]
+def check_recipe(recipe: dict, params: dict, targets: list[str] | None) -> None:
+    """The recipe has no cycle and knows the stages named: told in our words, before DVC is imported."""
+    names = [stage.name for stage in plan.read(recipe=recipe, params=params)]
     for target in targets or []:
         if target not in names:
             raise ValueError(f"dvc.yaml has no stage {target!r}; it has {', '.join(names)}")
     if not any((folder / ".git").exists() for folder in [Path.cwd(), *Path.cwd().parents]):
         raise Stopped("this folder is in no git repository, which DVC needs; type `git init` first")
+
+
+def _begins(stage):
+    """A line for the person watching; nothing for a machine."""
+    if sys.stderr.isatty():
+        print_error(f"{stage} ...")
 
 
 def _journal(name, what, began):

@@ -48,7 +48,7 @@ def test_nothing_outside_the_allowed_packages_is_called(name):
         ({"_target_": "ml_core.cli.door.Failed", "name": "x", "message": "y"}, "Failed needs code"),
         (
             {"_target_": "ml_core.cli.door.Failed", "name": "x", "code": "two", "message": "y"},
-            "got 'two' .str., allowed is a whole number",
+            "got 'two' .str., allowed",
         ),
     ],
 )
@@ -68,9 +68,9 @@ def test_a_package_that_is_allowed_but_missing_is_named():
 @pytest.mark.parametrize(
     ("value", "hint", "fine"),
     [
-        (1, int, True), (True, int, False), ("1", int, False), (1, float, True), (1.5, int, False), (None, int, False),
-        (None, int | None, True), ("x", int | str, True), ([1], list[int], True), ({}, dict, True), (True, bool, True),
-        (1, bool, False), ("anything", Fraction, True), ("anything", None, True),
+        (1, int, True), (True, int, False), ("1", int, False), (1, float, True), (1.5, int, False),
+        (None, int, False), (None, int | None, True), ("x", int | str, True), ([1], list[int], True),
+        ({}, dict, True), (True, bool, True), (1, bool, False), ("anything", Fraction, True), ("any", None, True),
     ],
 )  # fmt: skip
 def test_plain_types_are_checked_and_others_left_alone(value, hint, fine):

@@ -9,7 +9,7 @@ import yaml
 from ml_core.cli import compose
 
 CONF = {
-    "config.yaml": "defaults: [{model: ridge}, {data: small}, _self_, {experiment: null}]\nseed: 0\nmust: 1\n",
+    "config.yaml": "defaults: [{model: ridge}, {data: small}, _self_, {experiment: null}]\nseed: 0\nmust: 1",
     "today.yaml": compose.HEAD + "defaults: [config, _self_]\n",
     "model/ridge.yaml": "alpha: 1.0\nname: ridge\nseed: ${seed}\n",
     "model/forest.yaml": "trees: 100\nname: forest\n",
