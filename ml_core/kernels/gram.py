@@ -1,0 +1,171 @@
+"""Gram shares: all that least squares ever needs of the rows, in one pass, and shares of disjoint rows add up.
+
+Letters: n rows, d columns, t targets, p = d + t + 1.
+A share is (p, p): the weighted Gram matrix of [X, Y, 1] about a fixed ``shift`` (d + t,). The shift is near the means,
+so that large means cost no digits; the column of ones carries the sums that move the share to the exact means.
+``rows`` is an index array, or None for all rows; ``weight`` is (n,) or None; X is dense or CSR.
+"""
+
+import numpy as np
+from scipy.sparse import diags_array, issparse
+
+from ml_core.kernels import threads
+
+
+LOST = 1e3  # a Gram this much larger about the shift than about the mean is taken again, about the mean
+
+
+def shift_of(X, Y):
+    """X (n, d), Y (n, t) -> (d + t,): the mean of some thousand evenly spread rows; 0 for a thin sparse X.
+
+    Taken about the first row, so that a constant column is hit exactly and its Gram is exactly zero.
+    """
+    step = max(1, len(Y) // 1024)
+    few = Y[::step].astype(np.float64)
+    if not _thin(X):
+        few = np.hstack([dense(X, slice(None, None, step)), few])
+    with np.errstate(over="ignore", invalid="ignore"):
+        shift = few[0] + (few - few[0]).mean(axis=0)
+    shift = np.where(np.isfinite(shift), shift, few[0])
+    return np.concatenate([np.zeros(X.shape[1] + Y.shape[1] - len(shift)), shift])
+
+
+def _thin(X):
+    """Whether a sparse product beats dense blocks: it does below an eighth of the cells filled."""
+    return issparse(X) and 8 * X.nnz < X.shape[0] * X.shape[1]
+
+
+def dense(X, rows):
+    """Rows of X as a dense array (a view where X is dense and rows a slice)."""
+    part = X[rows]
+    return part.toarray() if issparse(part) else part
+
+
+def _centred(buffer, X, Y, shift, rows):
+    """Fill buffer (b, p) with [X, Y, 1] - [shift, 0] of the given rows."""
+    d = X.shape[1]
+    block = buffer[: len(Y[rows])]
+    np.subtract(dense(X, rows), shift[:d], out=block[:, :d])
+    np.subtract(Y[rows], shift[d:], out=block[:, d:-1])
+    block[:, -1] = 1
+    return block
+
+
+def _blocks(X, Y, weight, shift, cuts, rows):
+    """Yield centred blocks [X, Y, 1] times the root of their weights."""
+    buffer = np.empty((max(cut.stop - cut.start for cut in cuts), X.shape[1] + Y.shape[1] + 1))
+    for cut in cuts:
+        where = cut if rows is None else rows[cut]
+        block = _centred(buffer, X, Y, shift, where)
+        if weight is not None:
+            block *= np.sqrt(weight[where])[:, None]
+        yield block
+
+
+def share(X, Y, weight, shift, rows=None):
+    """Share (p, p) of the rows; overflow shows as inf."""
+    n = len(Y) if rows is None else len(rows)
+    width = len(shift) + 1
+    if n == 0:
+        return np.zeros((width, width))
+    if _thin(X) and not shift[: X.shape[1]].any():
+        return _sparse_share(X, Y, weight, shift, rows)
+
+    def work(cuts):
+        part = np.zeros((width, width))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for block in _blocks(X, Y, weight, shift, cuts, rows):
+                part += block.T @ block
+        return part
+
+    return threads.total(work, threads.slabs(n, width))
+
+
+def _sparse_share(X, Y, weight, shift, rows):
+    if rows is not None:
+        X, Y, weight = X[rows], Y[rows], None if weight is None else weight[rows]
+    tail = np.hstack([Y - shift[X.shape[1] :], np.ones((len(Y), 1))])
+    if weight is not None:
+        root = np.sqrt(weight)
+        X, tail = diags_array(root).tocsr() @ X, tail * root[:, None]
+    with threads.alone():
+        cross = X.T @ tail
+        return np.block([[(X.T @ X).toarray(), cross], [cross.T, tail.T @ tail]])
+
+
+def centre(share):
+    """Share (p, p) -> mean (d + t,) less the shift, Gram (d + t, d + t) about the mean, and ``lost``.
+
+    ``lost`` is how many times larger the Gram was about the shift: so much precision is gone.
+    """
+    n, sums, about = share[-1, -1], share[-1, :-1], share[:-1, :-1]
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        mean = sums / n
+        gram = about - np.outer(sums, mean)
+        before, after = np.diag(about), np.diag(gram)
+        lost = np.where(before > 0, before / np.maximum(after, 0), 1.0).max(initial=1)
+    return mean, gram, lost
+
+
+def moments(X, Y, weight, fit_intercept=True):
+    """X (n, d), Y (n, t) -> offset (d + t,) weighted means, Gram (d + t, d + t) of [X, Y] about it.
+
+    Without an intercept the offset is zero. Columns whose spread is only rounding of their mean come out as exact zeros.
+    """
+    if not fit_intercept:
+        offset = np.zeros(X.shape[1] + Y.shape[1])
+        return offset, share(X, Y, weight, offset)[:-1, :-1]
+    shift = shift_of(X, Y)
+    whole = share(X, Y, weight, shift)
+    mean, gram, lost = centre(whole)
+    if not lost < LOST and np.isfinite(mean).all():
+        shift = shift + mean  # the sampled rows misled: weights of zero, or a period in the order of the rows
+        whole = share(X, Y, weight, shift)
+        mean, gram, _ = centre(whole)
+    offset = shift + mean
+    silence(gram, offset, whole[-1, -1])
+    return offset, gram
+
+
+def silence(gram, offset, n):
+    """Set to zero, in place, rows and columns of gram that hold nothing but rounding of the mean."""
+    rounding = (2 * np.finfo(float).eps * np.abs(offset)) ** 2 * n
+    dead = np.diag(gram) <= rounding
+    gram[dead] = 0
+    gram[:, dead] = 0
+
+
+def triangle(X, Y, weight, shift):
+    """R (min(n, p - 1), p - 1), upper: the QR factor of centred, weighted [X, Y]; as accurate as LAPACK on the whole."""
+    width = len(shift)
+
+    def work(cuts):
+        R = np.empty((0, width))
+        for block in _blocks(X, Y, weight, shift, cuts, None):
+            R = np.linalg.qr(np.vstack([R, block[:, :-1]]), mode="r")
+        return R
+
+    whole = np.empty((0, width))
+    for R in threads.in_order(work, threads.slabs(len(Y), width, least=4 * width)):
+        whole = np.linalg.qr(np.vstack([whole, R]), mode="r")
+    return whole
+
+
+def residual_products(X, Y, weight, shift, W):
+    """(d, t): weighted centred X' (Y - X W) from the rows themselves, for refinement of W (d, t)."""
+    d = X.shape[1]
+
+    def work(cuts):
+        part = np.zeros(W.shape)
+        for block in _blocks(X, Y, weight, shift, cuts, None):
+            part += block[:, :d].T @ (block[:, d:-1] - block[:, :d] @ W)
+        return part
+
+    return threads.total(work, threads.slabs(len(Y), len(shift) + 1))
+
+
+def times(X, W):
+    """X (n, d) times W (d, t) -> (n, t), the same bits at any number of threads."""
+    cuts = [cut for slab in threads.slabs(X.shape[0], X.shape[1], least=2048) for cut in slab]
+    parts = list(threads.in_order(lambda cut: X[cut] @ W, cuts))
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

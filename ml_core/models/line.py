@@ -1,0 +1,80 @@
+"""What linear models share: targets in, a line out.
+
+Letters: n rows, d columns, t targets, q classes; W (d, t), offset (d + t,) with intercept = offset_y - offset_x W.
+"""
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+
+from ml_core.kernels import gram
+
+
+def read_rows(model, X, y):
+    """Checked X, float64 targets (n, t) and whether y was one column."""
+    X, y = validate_data(
+        model, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
+    )
+    y = np.asarray(y, np.float64)
+    return X, y.reshape(len(y), -1), y.ndim == 1
+
+
+def set_line(model, W, offset, one, dtype):
+    """Store coef_ and intercept_ of W (d, t) about offset (d + t,) in the shapes scikit-learn gives them."""
+    d = len(W)
+    model.coef_ = np.ascontiguousarray(W.T.astype(dtype, copy=False))
+    model.intercept_ = (offset[d:] - offset[:d] @ W).astype(dtype, copy=False)
+    if one:
+        model.coef_, model.intercept_ = model.coef_[0], model.intercept_[0]
+    if not model.fit_intercept:
+        model.intercept_ = 0.0
+    return model
+
+
+def line(model, X):
+    """X @ coef_ + intercept_, checked: (n,) or (n, t)."""
+    check_is_fitted(model)
+    X = validate_data(model, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
+    return gram.times(X, model.coef_.T) + model.intercept_
+
+
+def signs(y):
+    """Labels (n,) or multilabel (n, q) -> classes (q,), targets of -1 and 1, (n, 1) for two classes, else (n, q)."""
+    check_classification_targets(y)
+    if type_of_target(y) == "multilabel-indicator":
+        y = y.toarray() if issparse(y) else np.asarray(y)
+        return np.arange(y.shape[1]), np.where(y > 0, 1.0, -1.0)
+    y = column_or_1d(y, warn=True)
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"y holds one class only, {classes[0]!r}; a classifier needs at least 2. Check the target"
+        )
+    member = codes[:, None] == (np.arange(len(classes)) if len(classes) > 2 else np.array([1]))
+    return classes, np.where(member, 1.0, -1.0)
+
+
+def penalties(model, n_targets):
+    """Checked alpha as (t,)."""
+    alpha = np.ravel(np.asarray(model.alpha, np.float64))
+    if len(alpha) not in (1, n_targets):
+        raise ValueError(
+            f"alpha has {len(alpha)} values, but must be one number or one for each of {n_targets} targets"
+        )
+    if not (alpha >= 0).all():
+        raise ValueError(f"alpha must be >= 0, got {model.alpha!r}")
+    return np.broadcast_to(alpha, n_targets)
+
+
+def method(model):
+    """The kernel's method for the parameters solver and positive."""
+    if model.positive:
+        if model.solver not in ("auto", "lbfgs"):
+            raise ValueError(
+                f"solver={model.solver!r} cannot keep coefficients positive; use 'auto', or set positive=False"
+            )
+        return "nonnegative"
+    if model.solver == "lbfgs":
+        raise ValueError("solver='lbfgs' is for positive=True only; use 'auto', or set positive=True")
+    return {"svd": "svd", "lsqr": "lsqr", "sparse_cg": "lsqr"}.get(model.solver, "auto")

@@ -1,0 +1,92 @@
+"""What every ``score_many`` needs around its kernel: which scorer, which candidates together, one fit at a time."""
+
+import warnings
+
+import numpy as np
+from sklearn.base import clone
+
+QUICK = {  # scikit-learn's function -> the scorers' names we know a shorter way to, with their sign
+    ("r2_score", 1): "r2",
+    ("mean_squared_error", -1): "neg_mean_squared_error",
+    ("root_mean_squared_error", -1): "neg_root_mean_squared_error",
+    ("accuracy_score", 1): "accuracy",
+}
+
+
+def name_of(scorer, default):
+    """Name of a scorer (name, scikit-learn scorer or None for the estimator's own) if it is in QUICK, else None."""
+    if scorer is None:
+        return default
+    if isinstance(scorer, str):
+        return scorer if scorer in QUICK.values() else None
+    if getattr(scorer, "_kwargs", None) or not hasattr(scorer, "_score_func"):
+        return None
+    function = scorer._score_func
+    if not getattr(function, "__module__", "").startswith("sklearn."):
+        return None
+    return QUICK.get((function.__name__, scorer._sign))
+
+
+def rows_of(X, rows):
+    """Rows of an array, a CSR matrix or a frame."""
+    from sklearn.utils import _safe_indexing
+
+    return _safe_indexing(X, rows)
+
+
+def judge(model, scorer):
+    """The callable (fitted, X, y) -> number of a scorer's name, a scorer, or None."""
+    from sklearn.metrics import check_scoring
+
+    return check_scoring(model, scorer)
+
+
+def score_rest(model, data, trials, scorer, scores):
+    """Fill what is still nan in scores (candidates, folds) by one fit at a time; nan stays where that raises.
+
+    ``data`` is (X, y), ``trials`` is (candidates, folds).
+    """
+    (X, y), (candidates, folds) = data, trials
+    todo = np.isnan(scores)
+    scored = judge(model, scorer)
+    for j in np.flatnonzero(todo.any(axis=0)):
+        train, test = folds[j]
+        parts = [rows_of(part, rows) for rows in (train, test) for part in (X, y)]
+        for i in np.flatnonzero(todo[:, j]):
+            try:
+                fitted = clone(model).set_params(**candidates[i]).fit(parts[0], parts[1])
+                scores[i, j] = scored(fitted, parts[2], parts[3])
+            except Exception as error:
+                warnings.warn(f"{candidates[i]} on fold {j} got no score: {error}", stacklevel=3)
+    return scores
+
+
+def groups(model, candidates, fast, allowed):
+    """Candidates that can share work -> [(a model with their common parameters, [index], [values of fast])].
+
+    ``fast`` names the parameter that may vary inside a group; ``allowed(model)`` says whether the kernel knows the
+    model; candidates that set anything unknown or not allowed are left out, for one fit at a time to judge.
+    """
+    found = {}
+    for i, candidate in enumerate(candidates):
+        try:
+            trial = clone(model).set_params(**candidate)
+            trial._validate_params()
+        except (ValueError, TypeError):
+            continue
+        if not allowed(trial):
+            continue
+        rest = {name: value for name, value in trial.get_params().items() if name != fast}
+        _, indices, values = found.setdefault(repr(sorted(rest.items())), (trial, [], []))
+        indices.append(i)
+        values.append(getattr(trial, fast) if fast else None)
+    return list(found.values())
+
+
+def dressed(model, candidate, X, learned):
+    """A clone with candidate's parameters and learned attributes, as if fitted on rows like X."""
+    fitted = clone(model).set_params(**candidate)
+    fitted.n_features_in_ = X.shape[1]
+    for name, value in learned.items():
+        setattr(fitted, name, value)
+    return fitted

@@ -1,0 +1,27 @@
+"""Weights of rows and classes, checked."""
+
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight
+
+
+def row_weights(sample_weight, X):
+    """None or float64 (n,), all >= 0 and not all 0."""
+    if sample_weight is None:
+        return None
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if (weight < 0).any():
+        row = int(np.argmin(weight))
+        raise ValueError(f"sample_weight must be >= 0, got {weight[row]:g} in row {row}")
+    if not weight.any():
+        raise ValueError("sample_weight is zero for every row; at least one must be > 0")
+    return weight
+
+
+def class_weights(class_weight, weight, y):
+    """Row weights times the weight of the row's class; None where both are absent."""
+    if class_weight is None:
+        return weight
+    from sklearn.utils.class_weight import compute_sample_weight
+
+    by_class = compute_sample_weight(class_weight, y)
+    return by_class if weight is None else by_class * weight
