@@ -7,7 +7,7 @@ import numpy as np
 
 from ml_core.progress import track
 
-CELLS = 1 << 20  # counts held at once: 8 MB, so that a pass over them stays near the processor
+CELLS = 1 << 15  # counts held at once: beyond 256 KB every pass waits for memory (twice the time at 8 MB)
 
 
 def counts(n, resamples, seed, cells=CELLS):

@@ -53,7 +53,7 @@ def multiclass(p):
     loss = None if p.probability is None else loss_of_rows(p)
     ranks = []
     if p.score is not None and len(p):
-        ranks = [ranking(p.truth == k, p.score[:, k]) for k in range(q)]
+        ranks = [ranking(p.truth == k, p.score[:, k], precision=False) for k in range(q)]
 
     def of(W):
         rows, there, claimed, hits = W.sum(axis=1), W @ is_class, W @ said, W @ right

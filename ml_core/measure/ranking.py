@@ -13,31 +13,34 @@ def ratio(above, below):
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below != 0)
 
 
-def ranking(positive, score):
-    """positive bool (n,), score (n,) -> a function of W (b, n) that returns auc (b,), average precision (b,).
+def ranking(positive, score, precision=True):
+    """positive bool (n,), score (n,) -> function of W (b, n): auc (b,), average precision (b,) or None.
 
     The rows are sorted here, once; a resample then costs two running sums. Equal scores form one group.
     The counts are whole numbers, so the sums are exact and the same for any number of threads.
     """
     order = np.argsort(-score, kind="stable")
-    sorted_score, hit = score[order], positive[order].astype(float)
+    sorted_score, hit = score[order], positive[order].astype(np.int32)
     starts = np.flatnonzero(np.r_[True, sorted_score[1:] != sorted_score[:-1]])
     tied = len(starts) < len(order)
 
     def of(W):
-        W = W[:, order]
+        # a running sum of integers takes a fifth of the time of one of floats
+        W = W.astype(np.int32).take(order, axis=1)
         hits = W * hit
         if tied:
             W, hits = (np.add.reduceat(part, starts, axis=1) for part in (W, hits))
-        rows, found = np.cumsum(W, axis=1), np.cumsum(hits, axis=1)
-        positives, total = found[:, -1], rows[:, -1]
-        misses = W - hits
-        # each miss in a group has beneath it the hits not yet found, and beside it half of its own group's
-        beaten = np.einsum("ij,ij->i", misses, found - 0.5 * hits)
-        auc = ratio(beaten, positives * (total - positives))
-        precision = np.divide(found, rows, out=rows, where=rows > 0)
-        average = ratio(np.einsum("ij,ij->i", hits, precision), positives)
-        return auc, average
+        found = np.cumsum(hits, axis=1, dtype=np.int32)
+        positives, misses = found[:, -1].astype(float), W - hits
+        # a miss is beaten by the hits above its group, and half by those beside it in the group; no copy as
+        # float is made, since fresh memory costs more than the sums
+        beaten = np.einsum("ij,ij->i", misses, 2 * found - hits, dtype=np.int64) / 2
+        auc = ratio(beaten, positives * misses.sum(axis=1))
+        if not precision:
+            return auc, None
+        rows = np.cumsum(W, axis=1, dtype=np.int32)
+        share = np.divide(found, np.maximum(rows, 1, out=rows))
+        return auc, ratio(np.einsum("ij,ij->i", hits, share), positives)
 
     return of
 
