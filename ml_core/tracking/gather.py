@@ -27,7 +27,7 @@ def finished(work: Path, place: Path) -> tuple[Run, dict[str, str]]:
         contents[MODEL] = lineage.digest_of(model.path)
     chosen = {name: value for name, value in params.items() if name != "tracking"}
     known = {"params": chosen, "outs": lineage.outputs(locked), "contents": contents}
-    run = _described(Run(digest(known)), root, params, locked, place)
+    run = _described(Run(digest(known)), work, params, locked, place)
     table = _json(work / "prepare" / "table.json") or _json(work / "ingest" / "table.json")
     return replace(
         run,
@@ -48,20 +48,20 @@ def failed(step: str, message: str, status: str, place: Path) -> Run:
     params = _params(root / "out")
     chosen = {name: value for name, value in params.items() if name != "tracking"}
     receipt = digest({"params": chosen, "step": step, "message": message, "status": status})
-    run = _described(
-        Run(receipt, status=status, message=f"{step}: {message}"), root, params, lineage.lock(root), place
-    )
+    run = Run(receipt, status=status, message=f"{step}: {message}")
+    run = _described(run, root / "out", params, lineage.lock(root), place)
     kept = root / ".mlcore" / "failed" / step
     report = {f"failed/{path.relative_to(kept)}": path for path in sorted(kept.rglob("*")) if path.is_file()}
     report = {store_name(name): path for name, path in report.items() if path.stat().st_size <= LARGEST}
     return replace(run, artifacts=run.artifacts | report, tags=run.tags | {"failed.step": step})
 
 
-def _described(run, root, params, locked, place):
+def _described(run, work, params, locked, place):
     """What both kinds of run hold: params, lineage, journal, and the files that say how to have it again."""
     import yaml
 
-    journal, ended = _journal(root), int(time.time() * 1000)
+    root, ended = Path.cwd(), int(time.time() * 1000)
+    journal = _journal(root)
     estimator, data = _estimator(params), params.get("data") or {}
     tags = lineage.git(root) | lineage.environment(root)
     tags |= {"model": estimator, "data": _data_name(data), "seed": str(params.get("seed", ""))}
@@ -70,7 +70,7 @@ def _described(run, root, params, locked, place):
         tags["data.md5"] = lineage.data(locked, str(data.get("path", "")))
     experiment = lineage.experiment()
     tags |= {"dvc.experiment": experiment} if experiment else {}
-    texts = {"params.yaml": yaml.safe_dump(without_secrets(params), sort_keys=False, allow_unicode=True)}
+    texts = {"params.yaml": _params_text(work, params)}
     texts["journal.json"] = json.dumps(journal, indent=1, ensure_ascii=False) + "\n"
     if locked:
         texts["dvc.lock"] = yaml.safe_dump(locked, sort_keys=False, allow_unicode=True)
@@ -99,11 +99,27 @@ def _described(run, root, params, locked, place):
 
 
 def _params(work):
-    """The params the steps ran with: Hydra's jobs keep theirs beside their outputs."""
+    """The params the steps ran with, secrets masked."""
     from ml_core import plan
 
-    found = [path for path in (work.parent / "params.yaml", Path("params.yaml")) if path.exists()]
-    return without_secrets(plan.load(found[0])) if found else {}
+    path = _params_file(work)
+    return without_secrets(plan.load(path)) if path.exists() else {}
+
+
+def _params_file(work):
+    """Hydra's jobs keep their params beside their outputs; DVC has one file for the checkout."""
+    beside = work.parent / "params.yaml"
+    return beside if beside.exists() else Path("params.yaml")
+
+
+def _params_text(work, params):
+    """params.yaml to the letter where it holds no secret."""
+    import yaml
+
+    path = _params_file(work)
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    same = yaml.safe_load(text) == params if text else False
+    return text if same else yaml.safe_dump(params, sort_keys=False, allow_unicode=True)
 
 
 def _journal(root):
