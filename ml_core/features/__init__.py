@@ -1,0 +1,1 @@
+"""Frames of any kind -> numbers for a model."""
