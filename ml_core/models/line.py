@@ -6,9 +6,10 @@ Letters: n rows, d columns, t targets, q classes; W (d, t), offset (d + t,) with
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
 
 from ml_core.kernels import gram
+from ml_core.kernels.ridge import WIDEST
 
 
 def read_rows(model, X, y):
@@ -18,6 +19,15 @@ def read_rows(model, X, y):
     )
     y = np.asarray(y, np.float64)
     return X, y.reshape(len(y), -1), y.ndim == 1
+
+
+def read_whole(X):
+    """X as floats, or None where its shares cannot be taken as a whole: a bad cell somewhere, or sparse and very wide."""
+    try:
+        X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
+    except ValueError:
+        return None
+    return None if issparse(X) and X.shape[1] > WIDEST else X
 
 
 def set_line(model, W, offset, one, dtype):

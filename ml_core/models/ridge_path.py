@@ -5,15 +5,13 @@ A fold's training share is the sum of the shares of the parts it trains on: noth
 """
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.utils.validation import check_array
 
 from ml_core.kernels import gram, threads
 from ml_core.kernels.leastsquares import PLAIN, Factor, Spectrum
 from ml_core.kernels.parts import parts_of
-from ml_core.kernels.ridge import WIDEST
 from ml_core.models import scoring
-from ml_core.models.line import set_line, signs
+from ml_core.models.line import read_whole, set_line, signs
 from ml_core.models.weights import class_weights
 
 SPECTRUM = 1e-7  # reciprocal condition from which eigenvectors keep the first nine digits of a score
@@ -27,7 +25,7 @@ def score_regressors(model, X, y, candidates, folds, scorer):
     """Scores (candidates, folds) of LinearRegression or Ridge."""
     scores = np.full((len(candidates), len(folds)), np.nan)
     name = scoring.name_of(scorer, "r2")
-    read = _read(X)
+    read = read_whole(X)
     plan = _plan(model, candidates) if read is not None else []
     if plan:
         try:
@@ -40,7 +38,7 @@ def score_regressors(model, X, y, candidates, folds, scorer):
         for j, (train, test) in enumerate(fold_shares(read, Y, None, shift, folds)):
             if len(folds[j][0]) < read.shape[1]:
                 continue  # wide: the (n, n) system of one fit is smaller
-            held = _Held(X, y, folds[j][1], scorer)
+            held = scoring.Held(X, y, folds[j][1], scorer)
             for trial, indices, alphas in plan:
                 lines = path(trial, train, shift, alphas, read.shape[1])
                 scores[indices, j] = quadratic(test, shift, lines, name)
@@ -56,7 +54,7 @@ def score_classifiers(model, X, y, candidates, folds, scorer):
     """Scores (candidates, folds) of RidgeClassifier."""
     scores = np.full((len(candidates), len(folds)), np.nan)
     name = scoring.name_of(scorer, "accuracy")
-    read = _read(X)
+    read = read_whole(X)
     plan = _plan(model, candidates) if read is not None else []
     try:
         labels = np.asarray(y)
@@ -74,7 +72,7 @@ def score_classifiers(model, X, y, candidates, folds, scorer):
                 if len(rows) < read.shape[1] or len(np.unique(codes[rows])) < len(classes):
                     continue
                 lines = path(trial, train, shift, alphas, read.shape[1])
-                held = _Held(X, y, held_out, scorer)
+                held = scoring.Held(X, y, held_out, scorer)
                 if name == "accuracy":
                     scores[indices[lines[2]], j] = _accuracies(read[held_out], codes[held_out], lines)
                     continue
@@ -84,15 +82,6 @@ def score_classifiers(model, X, y, candidates, folds, scorer):
                     set_line(fitted, lines[0][k], lines[1][k], False, read.dtype)
                     scores[indices[k], j] = held.score(fitted)
     return scoring.score_rest(model, (X, y), (candidates, folds), scorer, scores)
-
-
-def _read(X):
-    """X as floats, or None where no share can be taken of it as a whole."""
-    try:
-        X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
-    except ValueError:
-        return None
-    return None if issparse(X) and X.shape[1] > WIDEST else X
 
 
 def _plan(model, candidates):
@@ -220,19 +209,3 @@ def _accuracies(X, codes, lines):
         label = score[:, :, 0] > 0 if t == 1 else score.argmax(axis=2)
         right.append((label == codes[:, None]).mean(axis=0))
     return np.concatenate(right) if right else np.zeros(0)
-
-
-class _Held:
-    """The held-out rows of one fold, read only when a score needs them."""
-
-    def __init__(self, X, y, rows, scorer):
-        self.everything, self.rows, self.scorer, self.part = (X, y), rows, scorer, None
-
-    def score(self, fitted):
-        """Score of a fitted model; nan where that raises."""
-        if self.part is None:
-            self.part = [scoring.rows_of(whole, self.rows) for whole in self.everything]
-        try:
-            return scoring.judge(fitted, self.scorer)(fitted, *self.part)
-        except Exception:
-            return np.nan

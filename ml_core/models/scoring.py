@@ -90,3 +90,20 @@ def dressed(model, candidate, X, learned):
     for name, value in learned.items():
         setattr(fitted, name, value)
     return fitted
+
+
+class Held:
+    """The held-out rows of one fold, read only when a score needs them."""
+
+    def __init__(self, X, y, rows, scorer):
+        self.rows, self.scorer = rows, scorer
+        self._whole, self._part = (X, y), None
+
+    def score(self, fitted):
+        """Score of a fitted model; nan where that raises."""
+        if self._part is None:
+            self._part = [rows_of(whole, self.rows) for whole in self._whole]
+        try:
+            return judge(fitted, self.scorer)(fitted, *self._part)
+        except Exception:  # one fit at a time will raise it again, and say so
+            return np.nan

@@ -25,3 +25,16 @@ def class_weights(class_weight, weight, y):
 
     by_class = compute_sample_weight(class_weight, y)
     return by_class if weight is None else by_class * weight
+
+
+def balanced_weights(class_weight, weight, y):
+    """Weights (n,) times the weight of the row's class, where "balanced" counts rows by their weights.
+
+    scikit-learn does so for logistic regression, and counts plain rows for the ridge classifier.
+    """
+    if class_weight is None:
+        return weight
+    from sklearn.utils.class_weight import compute_class_weight
+
+    classes, codes = np.unique(y, return_inverse=True)
+    return weight * compute_class_weight(class_weight, classes=classes, y=y, sample_weight=weight)[codes]

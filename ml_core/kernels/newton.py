@@ -1,0 +1,239 @@
+"""Two-class logistic regression by Newton steps, many penalties and folds at once as columns of one product.
+
+Letters: n rows, d columns, k problems ("columns" of the product), f folds; X (n, d) dense or CSR.
+A problem minimises mean(log(1 + exp(-sign * (X w + b)))) + penalty / 2 |w|^2 over the weighted rows of its fold.
+Hessians are used stale while they still shrink the error well: a product costs n d, a Hessian n d^2.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ml_core.kernels import threads
+from ml_core.kernels.gram import dense, shift_of
+from ml_core.kernels.leastsquares import Factor
+
+FAR = -500.0  # margins are cut here: exp(500) is still a number
+SAMPLE = 16  # a first answer comes from one row in so many,
+ENOUGH = 2000  # provided that leaves so many rows, and SAMPLE rows a column
+SINGULAR = 1e-13  # reciprocal condition below which a step is taken in the well-determined directions only
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The data of all problems. ``of`` (k,) says which fold's weights, a row of ``weight`` (f, n), a problem uses."""
+
+    X: object
+    sign: np.ndarray
+    weight: np.ndarray
+    of: np.ndarray
+    centre: np.ndarray
+    fit_intercept: bool = True
+
+    @property
+    def sums(self):
+        """Total weight of each problem (k,)."""
+        return self.weight.sum(axis=1)[self.of]
+
+    def some(self, step):
+        """Every ``step``-th row."""
+        return replace(self, X=self.X[::step], sign=self.sign[::step], weight=self.weight[:, ::step])
+
+    def only(self, problems):
+        """The same rows for some of the problems."""
+        return replace(self, of=self.of[problems])
+
+
+@dataclass
+class Lines:
+    """Where the k problems stand: W (k, d), b (k,), n_iter (k,), converged (k,), and the Hessian each one steps by."""
+
+    W: np.ndarray
+    b: np.ndarray
+    n_iter: np.ndarray = None
+    converged: np.ndarray = None
+    hessian: list = field(default_factory=list)
+
+
+def rows_for(X, positive, weight, of, fit_intercept):
+    """Build Rows; a dense X whose means dwarf its spread is moved there for good, or the products would lose digits."""
+    centre = np.zeros(X.shape[1])
+    if fit_intercept:
+        none = np.zeros((X.shape[0], 0))
+        centre = shift_of(X, none)
+        few = dense(X, slice(None, None, max(1, X.shape[0] // 1024)))
+        if (np.abs(centre) > 1e3 * few.std(axis=0)).any() and (np.abs(centre) > 1e-300).any():
+            X = dense(X, slice(None)) - centre
+            rows = Rows(X, np.where(positive, 1.0, -1.0), weight, of, np.zeros_like(centre), True)
+            return rows, centre
+    return Rows(X, np.where(positive, 1.0, -1.0), weight, of, centre, fit_intercept), np.zeros_like(centre)
+
+
+def evaluate(rows, W, b, wanted=()):
+    """W (k, d), b (k,) about the centre -> loss (k,), gradient (k, d + 1), Hessians (wanted, d + 1, d + 1); means."""
+    k, d = W.shape
+    lift = b - W @ rows.centre
+
+    def work(cuts):
+        loss, slope, curves = np.zeros(k), np.zeros((k, d + 1)), np.zeros((len(wanted), d + 1, d + 1))
+        for cut in cuts:
+            Xb, sign = dense(rows.X, cut), rows.sign[cut]
+            share = rows.weight[rows.of, cut]
+            T = W @ Xb.T
+            T += lift[:, None]
+            T *= sign
+            np.maximum(T, FAR, out=T)
+            E = np.exp(np.negative(T, out=T))
+            np.reciprocal(np.add(E, 1, out=T), out=T)  # probability of the right label
+            E *= T  # and of the wrong one
+            loss -= (np.log(T) * share).sum(axis=1)
+            E *= share
+            for j, column in enumerate(wanted):
+                curves[j] += _curve(Xb - rows.centre, np.sqrt(E[column] * T[column]))
+            E *= sign
+            slope[:, :d] -= E @ Xb
+            slope[:, d] -= E.sum(axis=1)
+        return loss, slope, curves
+
+    # the widest array of a block is either its rows of X or its products
+    loss, slope, curves = threads.total(work, threads.slabs(len(rows.sign), max(d, k)))
+    slope[:, :d] -= slope[:, d:] * rows.centre
+    sums = rows.sums
+    return loss / sums, slope / sums[:, None], curves / sums[list(wanted), None, None]
+
+
+def _curve(X, root):
+    B = np.empty((len(X), X.shape[1] + 1))
+    np.multiply(X, root[:, None], out=B[:, :-1])
+    B[:, -1] = root
+    return B.T @ B
+
+
+class _Step:
+    """Newton steps by one Hessian (d + 1, d + 1) and penalty; ``scale`` (d,) turns w into units of its spread."""
+
+    def __init__(self, hessian, penalty, fit_intercept):
+        size = len(hessian) if fit_intercept else len(hessian) - 1
+        curve = hessian[:size, :size].copy()
+        curve[np.arange(len(hessian) - 1), np.arange(len(hessian) - 1)] += penalty
+        self.scale = np.sqrt(np.maximum(np.diag(hessian)[:-1], 0) + penalty)
+        self.factor = Factor(curve)
+        self.size = size
+        self.inverse = None
+        if self.factor.rcond < SINGULAR:
+            root = np.where(self.factor.alive, self.factor.scale, 0.0)
+            values, vectors = np.linalg.eigh(curve * root * root[:, None])
+            keep = values > 1e-12 * max(values[-1], 0)
+            vectors = vectors[:, keep] * root[:, None]
+            self.inverse = (vectors / values[keep]) @ vectors.T
+
+    def __call__(self, slope):
+        step = np.zeros(len(slope))
+        part = slope[: self.size]
+        step[: self.size] = -(self.factor.solve(part) if self.inverse is None else self.inverse @ part)
+        return step
+
+
+@threads.single
+def solve(rows, penalty, start, tol, max_iter, stale=0.2):
+    """Newton from ``start`` (Lines) -> Lines at the minimum of each of the k problems, penalty (k,).
+
+    A problem whose last step shrank to no less than ``stale`` of the one before gets a Hessian of its own.
+    """
+    state = _State(rows, penalty, start, tol)
+    for round_ in range(1, max_iter + 1):
+        active = np.flatnonzero(~state.done)
+        if not len(active):
+            break
+        wanted = [i for i, k in enumerate(active) if state.stale[k]]
+        W, b = state.W + state.scaled(slice(0, -1)), state.b + state.scaled(-1)
+        found = evaluate(rows.only(active), W[active], b[active], wanted)
+        for i, column in enumerate(wanted):
+            state.hessian[active[column]], state.stale[active[column]] = found[2][i], False
+        for i, k in enumerate(active):
+            state.n_iter[k] = round_
+            state.advance(k, found[0][i], found[1][i], stale)
+    return Lines(state.W, state.b, np.maximum(state.n_iter, 1), state.done, state.hessian)
+
+
+class _State:
+    """Where each problem stands between two products: the accepted point, and the step being tried from it."""
+
+    def __init__(self, rows, penalty, start, tol):
+        k, d = start.W.shape
+        self.W, self.b = start.W.copy(), start.b.copy()
+        self.penalty, self.tol, self.fit_intercept = penalty, tol, rows.fit_intercept
+        self.hessian = list(start.hessian) or [None] * k
+        self.stale = np.array([hessian is None for hessian in self.hessian])
+        self.loss, self.slope = np.full(k, np.inf), np.zeros(k)
+        self.step, self.share = np.zeros((k, d + 1)), np.ones(k)
+        self.last, self.rate = np.full(k, np.inf), np.ones(k)
+        self.n_iter, self.done = np.zeros(k, int), np.zeros(k, bool)
+        self.cache = {}
+
+    def scaled(self, part):
+        """The steps being tried, (k, d) or (k,)."""
+        return self.step[:, part] * (self.share[:, None] if isinstance(part, slice) else self.share)
+
+    def advance(self, k, loss, gradient, stale):
+        """Take problem k's tried step if it went down, else a quarter of it; then set the next step."""
+        w = self.W[k] + self.share[k] * self.step[k, :-1]
+        loss = loss + self.penalty[k] / 2 * (w @ w)
+        if loss > self.loss[k] + 1e-4 * self.share[k] * self.slope[k] + 1e-13 * abs(loss):
+            self.share[k] /= 4
+            self.done[k] = self.share[k] < 1e-9  # flat to the last digit
+            if self.done[k]:
+                return
+            self.stale[k] |= self.share[k] < 1e-2
+            return
+        self.W[k], self.b[k] = w, self.b[k] + self.share[k] * self.step[k, -1]
+        gradient[:-1] += self.penalty[k] * w
+        if not self.fit_intercept:
+            gradient[-1] = 0
+        newton = self._newton(k)
+        self.loss[k], self.share[k], self.step[k] = loss, 1.0, newton(gradient)
+        self.slope[k] = gradient @ self.step[k]
+        self._judge(k, gradient, newton.scale, stale)
+
+    def _newton(self, k):
+        key = id(self.hessian[k]), self.penalty[k]
+        if key not in self.cache:
+            self.cache[key] = _Step(self.hessian[k], self.penalty[k], self.fit_intercept), self.hessian[k]
+        return self.cache[key][0]
+
+    def _judge(self, k, gradient, scale, stale):
+        """Finish problem k when what the next step leaves is below tol / 1000 of the coefficients."""
+        reach = np.abs(self.W[k] * scale).max(initial=0) + 1e-12
+        size = np.abs(self.step[k, :-1] * scale).max(initial=0) / reach
+        size = max(size, abs(self.step[k, -1]) / max(1.0, abs(self.b[k])))
+        if self.last[k] < np.inf:
+            self.rate[k] = min(1.0, size / self.last[k]) if self.last[k] > 0 else 0.0
+            self.stale[k] = self.rate[k] > stale
+        self.last[k] = size
+        near = size * self.rate[k] <= 1e-3 * self.tol
+        flat = -self.slope[k] <= 1e-17 * abs(self.loss[k])
+        # without a penalty separable classes have no minimum: w grows for ever while the loss goes to zero
+        apart = self.penalty[k] == 0 and self.loss[k] <= self.tol
+        if np.abs(gradient).max() <= self.tol and (near or flat or apart):
+            self.W[k], self.b[k] = self.W[k] + self.step[k, :-1], self.b[k] + self.step[k, -1]
+            self.done[k] = True
+
+
+def first_answer(rows, penalty, tol, max_iter):
+    """Lines (k) from zero, or from a sample of the rows where there are many; penalties in path order."""
+    k, (n, d) = len(penalty), rows.X.shape
+    step = min(SAMPLE, n // max(ENOUGH, SAMPLE * d))
+    if step > 1:
+        some = rows.some(step)
+        if all(usable(some, fold) for fold in np.unique(rows.of)):
+            begin = first_answer(some, penalty, tol, max_iter)
+            return solve(some, penalty, begin, 10 * tol, max_iter)
+    odds = ((rows.sign > 0) * rows.weight).sum(axis=1) / rows.weight.sum(axis=1)
+    b = np.log(odds / (1 - odds))[rows.of] if rows.fit_intercept else np.zeros(k)
+    return Lines(np.zeros((k, d)), b, hessian=[None] * k)
+
+
+def usable(rows, fold):
+    """Whether both labels weigh something in a fold."""
+    weight = rows.weight[fold]
+    return min(weight[rows.sign > 0].sum(), weight[rows.sign < 0].sum()) > 0

@@ -1,0 +1,235 @@
+"""Logistic regression of many classes, or of many columns: L-BFGS in the eigenvectors of a near Hessian.
+
+Letters: n rows, d columns, q classes (1 when there are two labels: then a score is the log odds of the second).
+X (n, d) dense or CSR, W (q, d + 1) with the intercepts last, scores Z (q, b) of a block of b rows.
+The Hessian is near S x G, the classes' mean covariance (q, q) times the Gram of X (d, d): in the eigenvectors of both
+it is diagonal whatever the penalty, so one decomposition serves a whole path. Wide X: the diagonal of G only.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from ml_core.kernels import gram, threads
+from ml_core.kernels.gram import dense
+from ml_core.kernels.leastsquares import Factor
+
+EIGEN = 512  # columns up to which G is decomposed
+MEMORY = 20  # steps that L-BFGS remembers
+EXACT = 2500  # unknowns up to which the whole Hessian may be taken
+LEAST = 10  # steps before it is worth taking
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Rows, codes (n,) in 0..q-1 (0 and 1 when q is 1), weights (n,) that sum to 1, and what preconditions them.
+
+    ``basis`` (d, d) are eigenvectors of the centred Gram, None for the unit vectors; ``values`` (d,) its eigenvalues.
+    """
+
+    X: object
+    codes: np.ndarray
+    weight: np.ndarray
+    q: int
+    centre: np.ndarray
+    values: np.ndarray
+    basis: np.ndarray | None
+    fit_intercept: bool
+
+
+@threads.single
+def problem(X, codes, weight, q, fit_intercept):
+    """Build the Problem of rows X; weight (n,) of any sum -> Problem, how far its X was moved (d,)."""
+    n, d = X.shape
+    weight, none = weight / weight.sum(), np.zeros((n, 0))
+    centre, basis = np.zeros(d), None
+    if d <= EIGEN:
+        centre, G = gram.moments(X, none, weight, fit_intercept)
+        values, basis = np.linalg.eigh(G)
+    else:
+        if fit_intercept and isinstance(X, np.ndarray):
+            centre = gram.shift_of(X, none)
+        values = _squares(X, weight, centre)
+    moved = np.zeros(d)
+    if isinstance(X, np.ndarray):
+        few = X[:: max(1, n // 1024)]
+        if (np.abs(centre) > 1e3 * few.std(axis=0) + 1e-300).any():
+            X, moved, centre = X - centre, centre, moved
+    return Problem(X, codes, weight, q, centre, np.maximum(values, 0), basis, fit_intercept), moved
+
+
+def _squares(X, weight, centre):
+    """Weighted mean squares of the columns about the centre (d,)."""
+    if not isinstance(X, np.ndarray):
+        return X.multiply(X).T @ weight
+    slabs = threads.slabs(len(weight), X.shape[1])
+    return threads.total(lambda cuts: sum(weight[cut] @ (X[cut] - centre) ** 2 for cut in cuts), slabs)
+
+
+def evaluate(p, W):
+    """W (q, d + 1), intercepts at the centre -> loss, slope (q, d + 1), S (q, q) the classes' mean covariance."""
+    d = p.X.shape[1]
+    lift = (W[:, -1] - W[:, :-1] @ p.centre)[:, None]
+
+    def work(cuts):
+        loss, slope, spread = 0.0, np.zeros_like(W), np.zeros((p.q, p.q))
+        for cut in cuts:
+            Xb, codes, weight = p.X[cut], p.codes[cut], p.weight[cut]
+            Z = np.ascontiguousarray((Xb @ W[:, :-1].T).T)
+            Z += lift
+            part, P = _share(Z, codes, weight)
+            loss += part
+            weighted = P * weight
+            if p.q == 1:
+                spread += (weighted * (1 - P)).sum()
+                P[0] -= codes
+            else:
+                spread += np.diag(weighted.sum(axis=1)) - weighted @ P.T
+                P[codes, np.arange(len(codes))] -= 1
+            P *= weight
+            slope[:, :d] += (Xb.T @ P.T).T
+            slope[:, d] += P.sum(axis=1)
+        return np.array(loss), slope, spread
+
+    loss, slope, spread = threads.total(work, threads.slabs(len(p.codes), max(d, p.q)))
+    slope[:, :-1] -= slope[:, -1:] * p.centre
+    if not p.fit_intercept:
+        slope[:, -1] = 0
+    return float(loss), slope, spread
+
+
+def _share(Z, codes, weight):
+    """Scores Z (q, b), overwritten -> weighted loss, probabilities (q, b) of the classes (of label 1 when q is 1)."""
+    if len(Z) == 1:
+        margin = np.where(codes == 1, Z[0], -Z[0])
+        E = np.exp(-np.abs(Z))
+        return weight @ (np.log1p(E[0]) + np.maximum(-margin, 0)), np.where(Z >= 0, 1, E) / (1 + E)
+    Z -= Z.max(axis=0)
+    right = Z[codes, np.arange(len(codes))]
+    P = np.exp(Z, out=Z)
+    total = P.sum(axis=0)
+    loss = weight @ (np.log(total) - right)
+    P /= total
+    return loss, P
+
+
+def _near_inverse(p, spread, penalty):
+    """Function (q, d + 1) -> (q, d + 1): the inverse of S x G + penalty."""
+    spread, classes = np.linalg.eigh(spread)
+    spread = np.maximum(spread, 0)
+    floor = 1e-12 * spread[-1] * p.values.max(initial=0)
+    weights = np.outer(spread, p.values) + penalty
+    weights = np.divide(1, weights, out=np.zeros_like(weights), where=weights > floor)
+    # the sum of all intercepts moves no probability: that direction keeps its start
+    ones = np.divide(1, spread, out=np.zeros_like(spread), where=spread > 1e-12 * spread[-1])[:, None]
+
+    def apply(R):
+        R = classes.T @ R
+        inner = R[:, :-1] if p.basis is None else R[:, :-1] @ p.basis
+        inner = inner * weights
+        inner = inner if p.basis is None else inner @ p.basis.T
+        return classes @ np.hstack([inner, R[:, -1:] * ones])
+
+    return apply
+
+
+def _price(p):
+    """How many products the exact Hessian costs; infinite where it is too large. Thin products run at a quarter speed."""
+    n, d = p.X.shape
+    size = p.q * (d + 1)
+    if size > EXACT:
+        return np.inf
+    return max(LEAST, (n * size**2 + size**3 / 3) / (16 * n * size + 1e6))
+
+
+def _exact_inverse(p, W, penalty):
+    """The inverse of the Hessian at W as a function like ``_near_inverse``; None where it is close to singular."""
+    d, q = p.X.shape[1], p.q
+    size = q * (d + 1)
+    lift = (W[:, -1] - W[:, :-1] @ p.centre)[:, None]
+
+    def work(cuts):
+        curve, alone = np.zeros((size, size)), np.zeros((q, d + 1, d + 1))
+        for cut in cuts:
+            weight = p.weight[cut]
+            ones = np.hstack([dense(p.X, cut) - p.centre, np.ones((len(weight), 1))])
+            P = _share(np.ascontiguousarray((p.X[cut] @ W[:, :-1].T).T) + lift, p.codes[cut], weight)[1]
+            if q == 1:
+                P = np.sqrt(P * (1 - P) * weight)
+                curve += (M := ones * P[0][:, None]).T @ M
+                continue
+            M = ((P * np.sqrt(weight)).T[:, :, None] * ones[:, None, :]).reshape(len(weight), size)
+            curve -= M.T @ M
+            for k in range(q):
+                alone[k] += (M := ones * np.sqrt(P[k] * weight)[:, None]).T @ M
+        return curve, alone
+
+    curve, alone = threads.total(work, threads.slabs(len(p.codes), size))
+    blocks = curve.reshape(q, d + 1, q, d + 1)
+    blocks[np.arange(q), :, np.arange(q), :] += alone
+    free = np.full(d + 1, penalty == 0)
+    free[-1] = q > 1
+    # moving all classes alike changes no probability; any curvature there makes the rest solvable
+    for j in np.flatnonzero(free) if q > 1 else ():
+        blocks[:, j, :, j] += np.diag(alone.sum(axis=0))[j] / q
+    inner = np.arange(size).reshape(q, d + 1)[:, :-1].ravel()
+    curve[inner, inner] += penalty
+    if not p.fit_intercept:
+        last = np.arange(size).reshape(q, d + 1)[:, -1]
+        curve[last], curve[:, last] = 0, 0
+    factor = Factor(curve)
+    if factor.rcond < 1e-13:
+        return None
+    return lambda R: factor.solve(R.ravel()).reshape(R.shape)
+
+
+def _direction(slope, pairs, inverse):
+    """The two loops of L-BFGS: minus an inverse Hessian times the slope, from the last (step, change) pairs."""
+    R, shares = slope.copy(), []
+    for step, change in reversed(pairs):
+        share = (step * R).sum() / (step * change).sum()
+        R -= share * change
+        shares.append(share)
+    R = inverse(R)
+    for (step, change), share in zip(pairs, reversed(shares), strict=True):
+        R += (share - (change * R).sum() / (step * change).sum()) * step
+    return -R
+
+
+@threads.single
+def descend(p, penalty, W, tol, max_iter):
+    """From W (q, d + 1), intercepts at the centre -> W at the minimum, steps taken, whether it converged."""
+
+    def value(W):
+        loss, slope, spread = evaluate(p, W)
+        slope[:, :-1] += penalty * W[:, :-1]
+        return loss + penalty / 2 * (W[:, :-1] ** 2).sum(), slope, spread
+
+    scale = np.append(np.sqrt(p.values if p.basis is None else p.basis**2 @ p.values), 1.0)
+    loss, slope, spread = value(W)
+    pairs, small, spent, exact = deque(maxlen=MEMORY), 0, 0, None
+    price = _price(p)
+    for n_iter in range(1, max_iter + 1):
+        if spent >= price:  # as much went into products as the Hessian costs: now it pays
+            exact, spent = _exact_inverse(p, W, penalty), 0
+            pairs.clear()
+        spent += 1
+        step = _direction(slope, pairs, exact or _near_inverse(p, spread, penalty))
+        fall, share = (slope * step).sum(), 1.0
+        while True:
+            new, new_slope, spread = value(W + share * step)
+            flat = share < 1e-9 or -fall <= 1e-17 * abs(loss)
+            if flat or new <= loss + 1e-4 * share * fall + 1e-14 * abs(loss):
+                break
+            share /= 4
+        W, change = W + share * step, new_slope - slope
+        if (share * step * change).sum() > 0:
+            pairs.append((share * step, change))
+        loss, slope = new, new_slope
+        size = np.abs(share * step * scale).max() / (np.abs(W * scale).max() + 1e-12)
+        small = small + 1 if size <= 1e-3 * tol else 0  # twice, since a single short step may be luck
+        apart = penalty == 0 and loss <= tol  # separable classes without a penalty have no minimum
+        if np.abs(slope).max() <= tol and (small > 1 or flat or apart):
+            return W, n_iter, True
+    return W, max_iter, False

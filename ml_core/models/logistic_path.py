@@ -1,0 +1,146 @@
+"""All C and folds of a logistic regression together: columns of one product, each beginning at its C's first answer.
+
+Letters: n rows, d columns, c strengths, f folds, k = c f problems.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ml_core.kernels import gram, newton, softmax, threads
+from ml_core.models import scoring
+from ml_core.models.line import read_whole
+from ml_core.models.logistic import by_newton, descend, strength_of
+from ml_core.models.weights import balanced_weights
+
+AT_ONCE = 128  # problems in one product: their scores stay in the cache beside a block of rows
+ROUGH = 1.0  # tol of that answer: a thousandth of the coefficients
+ROWS = 100  # rows a column for a C's first answer
+PATIENT = 50  # max_iter from which every way to the minimum gets there, so that all give the same scores
+
+
+@threads.single
+def score_logistic(model, X, y, candidates, folds, scorer):
+    """Scores (candidates, folds) of LogisticRegression."""
+    scores = np.full((len(candidates), len(folds)), np.nan)
+    name = scoring.name_of(scorer, "accuracy")
+    read, labels = read_whole(X), np.asarray(y)
+    if read is not None and labels.ndim == 1 and not _missing(labels):
+        classes, codes = np.unique(labels, return_inverse=True)
+        for trial, indices, strengths in scoring.groups(model, candidates, "C", _known):
+            weights = [_weights(trial, labels, train) for train, _ in folds]
+            whole = [j for j, weight in enumerate(weights) if np.bincount(codes, weight).min() > 0]
+            if len(classes) < 2 or not whole:
+                continue
+            grid = np.array(strengths), [weights[j] for j in whole]
+            for j, lines in _solved(trial, read, codes, grid):
+                held = scoring.Held(X, y, folds[whole[j]][1], scorer)
+                right = codes[held.rows] if name == "accuracy" else None
+                known = [{"C": strength} for strength in grid[0][lines[2]]], classes
+                scores[np.array(indices)[lines[2]], whole[j]] = _scored(
+                    trial, read, known, lines, (held, right)
+                )
+    return scoring.score_rest(model, (X, y), (candidates, folds), scorer, scores)
+
+
+def _missing(labels):
+    return labels.dtype.kind == "f" and not np.isfinite(labels).all()
+
+
+def _known(trial):
+    strength_of(trial)
+    # without a penalty separable classes have no minimum, and where one stops depends on where one began
+    return trial.max_iter >= PATIENT and trial.penalty == "deprecated" and np.isfinite(trial.C)
+
+
+def _solved(trial, X, codes, grid):
+    """Yield (fold, (W (c, q, d), b (c, q), trusted (c,))) for (strengths, weights (n,) of each fold)."""
+    strengths, weights = grid
+    if by_newton(X, int(codes.max()) + 1, min(np.count_nonzero(weight) for weight in weights)):
+        yield from _columns(trial, X, codes, strengths, weights)
+        return
+    for j, weight in enumerate(weights):
+        train = np.flatnonzero(weight)
+        yield j, _path(trial, X[train], codes[train], weight[train], strengths)
+
+
+def _weights(trial, labels, train):
+    """(n,): how often a fold trains on a row, times the weight of its class."""
+    times = np.bincount(train, minlength=len(labels)).astype(np.float64)
+    if trial.class_weight is not None:
+        rows = np.flatnonzero(times)
+        times[rows] = balanced_weights(trial.class_weight, times[rows], labels[rows])
+    return times
+
+
+def _columns(trial, X, codes, strengths, weights):
+    """Two classes: Newton for as many folds at once as AT_ONCE allows."""
+    order = np.argsort(strengths)
+    total = np.mean([weight.sum() for weight in weights])
+    base, moved = newton.rows_for(X, codes == 1, weights[0][None], np.zeros(1, int), trial.fit_intercept)
+    begin = _first(replace(base, weight=np.max(weights, axis=0)[None]), 1 / (strengths * total), order, trial)
+    step = max(1, AT_ONCE // len(strengths))
+    for first in range(0, len(weights), step):
+        some = np.array(weights[first : first + step])
+        of = np.repeat(np.arange(len(some)), len(strengths))
+        rows = replace(base, weight=some, of=of)
+        penalty = 1 / (np.tile(strengths, len(some)) * some.sum(axis=1)[of])
+        start = newton.Lines(
+            np.tile(begin.W, (len(some), 1)), np.tile(begin.b, len(some)), hessian=begin.hessian * len(some)
+        )
+        found = newton.solve(rows, penalty, start, trial.tol, trial.max_iter, stale=0.5)
+        b = found.b - found.W @ (rows.centre + moved)
+        for j in range(len(some)):
+            mine = slice(j * len(strengths), (j + 1) * len(strengths))
+            yield first + j, (found.W[mine, None], b[mine, None], found.converged[mine])
+
+
+def _first(rows, penalties, order, trial):
+    """A rough answer and a Hessian for each strength: on a sample each from the one before, then on all rows at once.
+
+    A fold's rows differ from all rows by less than a sample does, so that a fold then takes three products or so.
+    """
+    n, d = rows.X.shape
+    step = n // max(ROWS * d, newton.ENOUGH)
+    some = rows.some(step) if step > 1 and newton.usable(rows.some(step), 0) else rows
+    W, b, hessians = np.zeros((len(order), d)), np.zeros(len(order)), [None] * len(order)
+    last = newton.first_answer(some, penalties[order[:1]], trial.tol, trial.max_iter)
+    for i in order:
+        last = newton.solve(some, penalties[i : i + 1], last, 10 * trial.tol, trial.max_iter)
+        W[i], b[i], hessians[i] = last.W[0], last.b[0], last.hessian[0]
+    if some is rows:
+        return newton.Lines(W, b, hessian=hessians)
+    every = replace(rows, of=np.zeros(len(order), int))
+    return newton.solve(every, penalties, newton.Lines(W, b), ROUGH, trial.max_iter, stale=1.0)
+
+
+def _path(trial, X, codes, weight, strengths):
+    """Many classes or columns: one fold, each strength from the one before, all by one preconditioner."""
+    q = int(codes.max()) + 1
+    q = 1 if q == 2 else q
+    problem, moved = softmax.problem(X, codes, weight, q, trial.fit_intercept)
+    W, b = np.zeros((len(strengths), q, X.shape[1])), np.zeros((len(strengths), q))
+    trusted = np.zeros(len(strengths), bool)
+    start = np.zeros((q, X.shape[1] + 1))
+    for i in np.argsort(strengths):
+        penalty = 1 / (strengths[i] * weight.sum())
+        W[i], b[i], _, trusted[i] = descend(problem, moved, penalty, start.copy(), trial)
+        start = np.column_stack([W[i], b[i]])
+    return W, b, trusted
+
+
+def _scored(trial, X, known, lines, held):
+    """Scores of the trusted lines; ``known`` is (their parameters, classes), ``held`` (rows, right codes or None)."""
+    W, b = lines[0][lines[2]], lines[1][lines[2]]
+    held, right = held
+    if right is not None and len(W):
+        score = gram.times(X[held.rows], W.reshape(-1, W.shape[2]).T) + b.ravel()
+        score = score.reshape(len(right), *b.shape)
+        label = score[:, :, 0] > 0 if b.shape[1] == 1 else score.argmax(axis=2)
+        return (label == right[:, None]).mean(axis=0)
+    steps = np.ones(1, np.int32)
+    learned = [
+        {"classes_": known[1], "coef_": w, "intercept_": i, "n_iter_": steps}
+        for w, i in zip(W, b, strict=True)
+    ]
+    return [held.score(scoring.dressed(trial, c, X, line)) for c, line in zip(known[0], learned, strict=True)]
