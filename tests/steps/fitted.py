@@ -20,11 +20,15 @@ def table_of(task, n=240, seed=0, classes=("no", "yes")):
             "age": rng.normal(40, 10, n).round(1),
             "income": rng.lognormal(size=n),
             "noise": rng.normal(size=n),
-            "colour": pl.Series(rng.choice(["red", "green", "blue", None], size=n, p=[0.5, 0.3, 0.15, 0.05])),
+            "colour": pl.Series(
+                rng.choice(["red", "green", "blue", None], n, p=[0.5, 0.3, 0.15, 0.05]).tolist()
+            ),
             "flag": rng.integers(2, size=n).astype(bool),
         }
     )
-    level = (frame["age"].to_numpy() - 40) / 10 + np.log(frame["income"].to_numpy()) + frame["flag"].to_numpy()
+    level = (
+        (frame["age"].to_numpy() - 40) / 10 + np.log(frame["income"].to_numpy()) + frame["flag"].to_numpy()
+    )
     level = level + (frame["colour"] == "red").fill_null(False).to_numpy() + 0.5 * rng.normal(size=n)
     kinds = dict(age="numeric", income="numeric", noise="numeric", colour="categorical", flag="boolean")
     row = pl.Series(ROW, rng.permutation(n).astype(np.uint64) * np.uint64(7919), dtype=pl.UInt64)
@@ -61,7 +65,9 @@ def lay_out(work, table, estimator, monkeypatch, test=None):
     table.describe(folder)
     (folder / "quality.json").write_text(json.dumps({"rules": []}))
     model = pipeline(estimator)
-    model.fit(frame[:half].select(table.features), frame[:half][table.target].to_numpy() if table.target else None)
+    model.fit(
+        frame[:half].select(table.features), frame[:half][table.target].to_numpy() if table.target else None
+    )
     loads(model, monkeypatch)
     return model
 
