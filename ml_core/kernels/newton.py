@@ -5,6 +5,7 @@ A problem minimises mean(log(1 + exp(-sign * (X w + b)))) + penalty / 2 |w|^2 ov
 Hessians are used stale while they still shrink the error well: a product costs n d, a Hessian n d^2.
 """
 
+from collections import deque
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,10 +13,12 @@ import numpy as np
 from ml_core.kernels import threads
 from ml_core.kernels.gram import dense, shift_of
 from ml_core.kernels.leastsquares import Factor
+from ml_core.kernels.secant import direction
 
 FAR = -500.0  # margins are cut here: exp(500) is still a number
 SAMPLE = 16  # a first answer comes from one row in so many,
 ENOUGH = 2000  # provided that leaves so many rows, and SAMPLE rows a column
+MEMORY = 8  # steps remembered between Hessians
 SINGULAR = 1e-13  # reciprocal condition below which a step is taken in the well-determined directions only
 
 
@@ -130,7 +133,7 @@ class _Step:
     def __call__(self, slope):
         step = np.zeros(len(slope))
         part = slope[: self.size]
-        step[: self.size] = -(self.factor.solve(part) if self.inverse is None else self.inverse @ part)
+        step[: self.size] = self.factor.solve(part) if self.inverse is None else self.inverse @ part
         return step
 
 
@@ -149,7 +152,8 @@ def solve(rows, penalty, start, tol, max_iter, stale=0.2):
         W, b = state.W + state.scaled(slice(0, -1)), state.b + state.scaled(-1)
         found = evaluate(rows.only(active), W[active], b[active], wanted)
         for i, column in enumerate(wanted):
-            state.hessian[active[column]], state.stale[active[column]] = found[2][i], False
+            k = active[column]
+            state.hessian[k], state.stale[k], state.fresh[k] = found[2][i], False, True
         for i, k in enumerate(active):
             state.n_iter[k] = round_
             state.advance(k, found[0][i], found[1][i], stale)
@@ -165,9 +169,12 @@ class _State:
         self.penalty, self.tol, self.fit_intercept = penalty, tol, rows.fit_intercept
         self.hessian = list(start.hessian) or [None] * k
         self.stale = np.array([hessian is None for hessian in self.hessian])
+        self.fresh = np.ones(k, bool)
         self.loss, self.slope = np.full(k, np.inf), np.zeros(k)
         self.step, self.share = np.zeros((k, d + 1)), np.ones(k)
         self.last, self.rate = np.full(k, np.inf), np.ones(k)
+        self.gradient = np.zeros((k, d + 1))
+        self.pairs = [deque(maxlen=MEMORY) for _ in range(k)]
         self.n_iter, self.done = np.zeros(k, int), np.zeros(k, bool)
         self.cache = {}
 
@@ -191,9 +198,19 @@ class _State:
         if not self.fit_intercept:
             gradient[-1] = 0
         newton = self._newton(k)
-        self.loss[k], self.share[k], self.step[k] = loss, 1.0, newton(gradient)
+        self._learn(k, gradient)
+        self.loss[k], self.share[k], self.step[k] = loss, 1.0, direction(gradient, self.pairs[k], newton)
         self.slope[k] = gradient @ self.step[k]
         self._judge(k, gradient, newton.scale, stale)
+
+    def _learn(self, k, gradient):
+        """Remember what the step just taken taught about the Hessian, unless the Hessian is new."""
+        step, change = self.share[k] * self.step[k], gradient - self.gradient[k]
+        if self.fresh[k]:
+            self.pairs[k].clear()
+        elif step @ change > 0:
+            self.pairs[k].append((step, change))
+        self.gradient[k], self.fresh[k] = gradient, False
 
     def _newton(self, k):
         key = id(self.hessian[k]), self.penalty[k]

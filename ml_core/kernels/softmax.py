@@ -14,6 +14,7 @@ import numpy as np
 from ml_core.kernels import gram, threads
 from ml_core.kernels.gram import dense
 from ml_core.kernels.leastsquares import Factor
+from ml_core.kernels.secant import direction
 
 EIGEN = 512  # columns up to which G is decomposed
 MEMORY = 20  # steps that L-BFGS remembers
@@ -184,19 +185,6 @@ def _exact_inverse(p, W, penalty):
     return lambda R: factor.solve(R.ravel()).reshape(R.shape)
 
 
-def _direction(slope, pairs, inverse):
-    """The two loops of L-BFGS: minus an inverse Hessian times the slope, from the last (step, change) pairs."""
-    R, shares = slope.copy(), []
-    for step, change in reversed(pairs):
-        share = (step * R).sum() / (step * change).sum()
-        R -= share * change
-        shares.append(share)
-    R = inverse(R)
-    for (step, change), share in zip(pairs, reversed(shares), strict=True):
-        R += (share - (change * R).sum() / (step * change).sum()) * step
-    return -R
-
-
 @threads.single
 def descend(p, penalty, W, tol, max_iter):
     """From W (q, d + 1), intercepts at the centre -> W at the minimum, steps taken, whether it converged."""
@@ -215,7 +203,7 @@ def descend(p, penalty, W, tol, max_iter):
             exact, spent = _exact_inverse(p, W, penalty), 0
             pairs.clear()
         spent += 1
-        step = _direction(slope, pairs, exact or _near_inverse(p, spread, penalty))
+        step = direction(slope, pairs, exact or _near_inverse(p, spread, penalty))
         fall, share = (slope * step).sum(), 1.0
         while True:
             new, new_slope, spread = value(W + share * step)

@@ -14,8 +14,7 @@ from ml_core.models.logistic import by_newton, descend, strength_of
 from ml_core.models.weights import balanced_weights
 
 AT_ONCE = 128  # problems in one product: their scores stay in the cache beside a block of rows
-ROUGH = 1.0  # tol of that answer: a thousandth of the coefficients
-ROWS = 100  # rows a column for a C's first answer
+ROWS = 400  # rows a column for a C's first answer
 PATIENT = 50  # max_iter from which every way to the minimum gets there, so that all give the same scores
 
 
@@ -96,10 +95,7 @@ def _columns(trial, X, codes, strengths, weights):
 
 
 def _first(rows, penalties, order, trial):
-    """A rough answer and a Hessian for each strength: on a sample each from the one before, then on all rows at once.
-
-    A fold's rows differ from all rows by less than a sample does, so that a fold then takes three products or so.
-    """
+    """A rough answer and a Hessian for each strength, from a sample of all rows, each from the one before."""
     n, d = rows.X.shape
     step = n // max(ROWS * d, newton.ENOUGH)
     some = rows.some(step) if step > 1 and newton.usable(rows.some(step), 0) else rows
@@ -108,10 +104,7 @@ def _first(rows, penalties, order, trial):
     for i in order:
         last = newton.solve(some, penalties[i : i + 1], last, 10 * trial.tol, trial.max_iter)
         W[i], b[i], hessians[i] = last.W[0], last.b[0], last.hessian[0]
-    if some is rows:
-        return newton.Lines(W, b, hessian=hessians)
-    every = replace(rows, of=np.zeros(len(order), int))
-    return newton.solve(every, penalties, newton.Lines(W, b), ROUGH, trial.max_iter, stale=1.0)
+    return newton.Lines(W, b, hessian=hessians)
 
 
 def _path(trial, X, codes, weight, strengths):

@@ -1,0 +1,108 @@
+"""Class-wise sums: the only pass naive Bayes makes over the rows, and sums of disjoint rows add up.
+
+Letters: n rows, d columns, q classes; codes (n,) in 0..q-1, weight (n,) or None.
+Sums are taken about ``centre``, (d,) or one a class (q, d): E[x^2] - E[x]^2 loses every digit when means dwarf spreads.
+"""
+
+import numpy as np
+
+from ml_core.kernels import threads
+
+SURE = 1e8  # squared distance of a class mean from the centre, in variances, up to which products keep eight digits
+
+
+def class_sums(X, codes, q, weight, centre, rows=None):
+    """X (n, d) -> weights (q,), sums (q, d), squares (q, d) of the rows (index array, or None for all)."""
+    n, d = len(codes) if rows is None else len(rows), X.shape[1]
+    if n == 0:
+        return np.zeros(q), np.zeros((q, d)), np.zeros((q, d))
+    names = np.arange(q)
+
+    def work(cuts):
+        found = np.zeros(q), np.zeros((q, d)), np.zeros((q, d))
+        for cut in cuts:
+            where = cut if rows is None else rows[cut]
+            code = codes[where]
+            member = np.equal.outer(names, code).astype(np.float64)
+            if weight is not None:
+                member *= weight[where]
+            B = X[where] - (centre if centre.ndim == 1 else centre[code])
+            found[0][:] += member.sum(axis=1)
+            found[1][:] += member @ B
+            found[2][:] += member @ np.multiply(B, B, out=B)
+        return found
+
+    return threads.total(work, threads.slabs(n, max(d, q)))
+
+
+def centres_of(X, codes, q):
+    """Mean (q, d) of some rows of each class, about the first of them: exact for a column constant within a class."""
+    centres = np.zeros((q, X.shape[1]))
+    for k in range(q):
+        rows = np.flatnonzero(codes == k)
+        if len(rows):
+            some = X[rows[:: max(1, len(rows) // 128)]].astype(np.float64)
+            centres[k] = some[0] + (some - some[0]).mean(axis=0)
+    return centres
+
+
+def spreads(sums, centre):
+    """Class sums about centre -> means (q, d), variances (q, d), and the rounding error the variances may hold.
+
+    A class without weight gets the mean of the centre and no variance.
+    """
+    weights, first, second = sums
+    weights = np.maximum(weights, np.finfo(float).tiny)[:, None]
+    mean, square = first / weights, second / weights
+    error = np.finfo(float).eps * square
+    var = square - mean**2
+    return centre + mean, np.where(var > 8 * error, var, 0.0), error
+
+
+def pooled(weights, mean, var):
+    """Variance of all rows (d,) from class weights (q,), means and variances (q, d)."""
+    share = weights / weights.sum()
+    middle = share @ mean
+    return share @ (var + (mean - middle) ** 2)
+
+
+def merge(old, new):
+    """Two lots of (weights, means, variances) as one, by Chan, Golub and LeVeque 1979."""
+    n = old[0] + new[0]
+    share = np.divide(new[0], n, out=np.zeros_like(n), where=n > 0)[:, None]
+    gap = new[1] - old[1]
+    var = (1 - share) * old[2] + share * new[2] + share * (1 - share) * gap**2
+    return n, old[1] + share * gap, var
+
+
+def likelihoods(X, constant, mean, var):
+    """X (n, d), constant (k,), mean and var (k, d) -> constant - |x - mean|^2 / (2 var) (n, k).
+
+    Two products; where a mean is too far from the others for them, differences a class at a time.
+    """
+    centre = mean.mean(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        away = mean - centre
+        sure = (away**2 <= SURE * var).all()
+        inverse = 1 / var
+    cuts = [cut for slab in threads.slabs(len(X), max(X.shape[1], len(mean))) for cut in slab]
+    if sure:
+        linear = np.ascontiguousarray((away * inverse).T)
+        square = np.ascontiguousarray(-0.5 * inverse.T)
+        constant = constant - 0.5 * (away**2 * inverse).sum(axis=1)
+
+    def products(cut):
+        B = X[cut] - centre
+        part = B @ linear
+        part += np.multiply(B, B, out=B) @ square
+        part += constant
+        return part
+
+    def differences(cut):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return constant - 0.5 * np.column_stack(
+                [((X[cut] - m) ** 2 * i).sum(axis=1) for m, i in zip(mean, inverse, strict=True)]
+            )
+
+    parts = list(threads.in_order(products if sure else differences, cuts))
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -1,0 +1,148 @@
+"""Gaussian naive Bayes: scikit-learn's names on class-wise sums.
+
+Letters: n rows, d columns, q classes.
+"""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+
+from ml_core.kernels import classsums, gram, threads
+from ml_core.models.weights import row_weights
+
+EXACT = 1e-9  # relative error of a variance from which the rows are read again, about their class's mean
+
+
+class GaussianNB(ClassifierMixin, BaseEstimator):
+    """Naive Bayes with one normal curve per class and column.
+
+    Parameters
+    ----------
+    priors : (q,) or None
+        Probabilities of the classes; None takes their shares of the rows.
+    var_smoothing : float
+        Share of the largest column variance added to every variance, so that constant columns do no harm.
+    """
+
+    _parameter_constraints = {
+        "priors": ["array-like", None],
+        "var_smoothing": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(self, *, priors=None, var_smoothing=1e-9):
+        self.priors = priors
+        self.var_smoothing = var_smoothing
+
+    def fit(self, X, y, sample_weight=None):
+        """Learn classes_ (q,), class_prior_, class_count_ (q,), theta_, var_ (q, d) and epsilon_."""
+        self._validate_params()
+        y = column_or_1d(y, warn=True)
+        return self._learn(X, y, np.unique(y), sample_weight, first=True)
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Learn from more rows; ``classes`` names all classes there will ever be, at the first call."""
+        self._validate_params()
+        first = not hasattr(self, "classes_")
+        if first and classes is None:
+            raise ValueError(
+                "classes must be given at the first call of partial_fit: all labels there will ever be"
+            )
+        if not first and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"classes must stay what they were at the first call, {self.classes_}, got {classes!r}"
+            )
+        return self._learn(X, y, np.unique(classes) if first else self.classes_, sample_weight, first)
+
+    @threads.single
+    def _learn(self, X, y, classes, sample_weight, first):
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], reset=first)
+        check_classification_targets(y)
+        codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+        if not (known := classes[codes] == y).all():
+            raise ValueError(
+                f"y holds labels {np.unique(y[~known])} that are not among the classes {classes}"
+            )
+        weight = row_weights(sample_weight, X)
+        prior = self._prior(len(classes))
+        new, total = read(X, codes, len(classes), weight, self.var_smoothing)
+        if first:
+            self.classes_ = classes
+        else:
+            new = classsums.merge((self.class_count_, self.theta_, self.var_ - self.epsilon_), new)
+        self.epsilon_ = self.var_smoothing * total.max()
+        self.class_count_, self.theta_ = new[0], new[1]
+        self.var_ = np.maximum(new[2], 0) + self.epsilon_
+        self.class_prior_ = self.class_count_ / self.class_count_.sum() if prior is None else prior
+        return self
+
+    def _prior(self, q):
+        if self.priors is None:
+            return None
+        prior = np.asarray(self.priors, np.float64)
+        if prior.shape != (q,):
+            raise ValueError(
+                f"Number of priors must match number of classes: got {prior.size}, but there are {q}"
+            )
+        if (prior < 0).any():
+            raise ValueError(f"Priors must be non-negative, got {self.priors!r}")
+        if not np.isclose(prior.sum(), 1.0):
+            raise ValueError(f"The sum of the priors should be 1, got {prior.sum():g}")
+        return prior
+
+    def predict_joint_log_proba(self, X):
+        """X (n, d) -> log P(x, class) (n, q)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        with threads.alone():
+            return classsums.likelihoods(X, constants(self.class_prior_, self.var_), self.theta_, self.var_)
+
+    def predict_log_proba(self, X):
+        """X (n, d) -> log P(class | x) (n, q)."""
+        from scipy.special import log_softmax
+
+        return log_softmax(self.predict_joint_log_proba(X), axis=1)
+
+    def predict_proba(self, X):
+        """X (n, d) -> P(class | x) (n, q)."""
+        return np.exp(self.predict_log_proba(X))
+
+    def predict(self, X):
+        """X (n, d) -> labels (n,)."""
+        best = self.predict_joint_log_proba(X).argmax(axis=1)
+        return self.classes_[best]
+
+    def score_many(self, X, y, candidates, folds, scorer=None):
+        """Scores (candidates, folds), equal to one fit at a time; the class sums of a fold serve every var_smoothing."""
+        from ml_core.models.bayes_path import score_bayes
+
+        return score_bayes(self, X, y, candidates, folds, scorer)
+
+
+def read(X, codes, q, weight, var_smoothing):
+    """Rows -> (class weights (q,), means, variances (q, d)), variance of the columns (d,) over all rows.
+
+    The latter counts every row alike, as scikit-learn does, whatever the rows weigh.
+    """
+    centre = gram.shift_of(X, np.zeros((len(X), 0)))
+    sums = classsums.class_sums(X, codes, q, weight, centre)
+    mean, var, error = classsums.spreads(sums, centre)
+    plain = sums[0], mean, var
+    if weight is not None:
+        equal = classsums.class_sums(X, codes, q, None, centre)
+        plain = (equal[0], *classsums.spreads(equal, centre)[:2])
+    total = classsums.pooled(*plain)
+    if (error > EXACT * (var + var_smoothing * total.max())).any():
+        sums = classsums.class_sums(X, codes, q, weight, mean)
+        mean, var, _ = classsums.spreads(sums, mean)
+        total = classsums.pooled(sums[0], mean, var) if weight is None else total
+    return (sums[0], mean, var), total
+
+
+def constants(prior, var):
+    """The part of the log likelihood without x: (..., q) from prior (q,) and var (..., q, d)."""
+    with np.errstate(divide="ignore"):
+        return np.log(prior) - 0.5 * np.log(2 * np.pi * var).sum(axis=-1)
