@@ -1,8 +1,8 @@
 """What a model file may hold. The file's own word counts for nothing: only names this code knows are made.
 
 A model file is a tree of records; each says how it is made (its loader) and of which class. A loader that
-calls what it names, such as a partial or a bound method, is never run. Classes are created without a call, and
-must be defined, not just importable, in an allowed package.
+calls what it names, such as a partial or a bound method, is never run. Classes are created without a call,
+and must be defined, not just importable, in an allowed package.
 """
 
 import importlib
