@@ -1,8 +1,10 @@
-"""Many kernel machines at the price of a few: one matrix of distances or products for all candidates and folds.
+"""Many kernel machines at the price of a few: one matrix of distances or products for all candidates and
+folds.
 
 Letters: n rows, c candidates, f folds, D (n, n) squared distances or P (n, n) products in float32.
 
-Candidates of one kernel share its matrix on a fold, which every pair of classes and every C or nu then reuses. Candidates
+Candidates of one kernel share its matrix on a fold, which every pair of classes and every C or nu then
+reuses. Candidates
 that ask for something else (a callable kernel, probability) are fitted one at a time.
 """
 

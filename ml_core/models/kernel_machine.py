@@ -1,7 +1,9 @@
 """What SVC and NuSVC share: one machine a pair of classes, votes, decisions, probabilities.
 
-Letters: n rows, d columns, q classes, m = q (q - 1) / 2 pairs, v support vectors. The functions take a model and set or
-read its attributes; ``machine(rows, s, weight)`` is the two-class solver with the model's own parameters bound.
+Letters: n rows, d columns, q classes, m = q (q - 1) / 2 pairs, v support vectors. The functions take a model
+and set or
+read its attributes; ``machine(rows, s, weight)`` is the two-class solver with the model's own parameters
+bound.
 """
 
 import warnings
@@ -106,7 +108,8 @@ def matrix_of(values, shape):
 
 
 def fit_pairs(source, codes, weight, q, machine):
-    """One machine a pair -> [(members, Machine)]; the first class of a pair is +1, for two classes the second."""
+    """SPLIT One machine a pair -> [(members, Machine)]; the first class of a pair is +1, for two classes the second.
+    """
     found = []
     for i, j in pairs_of(q):
         members = np.flatnonzero(((codes == i) | (codes == j)) & (weight > 0))
@@ -118,7 +121,8 @@ def fit_pairs(source, codes, weight, q, machine):
 
 
 def set_solution(model, X, codes, found):
-    """Attributes as scikit-learn lays them out; refuses what is not finite, warns of what has not converged."""
+    """SPLIT Attributes as scikit-learn lays them out; refuses what is not finite, warns of what has not converged.
+    """
     q = len(model.classes_)
     dual = np.zeros((q - 1, len(codes)))
     for (i, j), (members, part) in zip(pairs_of(q), found, strict=True):
@@ -152,7 +156,8 @@ def warn_unless_converged(model, parts):
     if all(part.converged for part in parts):
         return 0
     warnings.warn(
-        f"{type(model).__name__} stopped after {max(part.steps for part in parts)} steps (max_iter={model.max_iter}) "
+        f"{type(model).__name__} stopped after {max(part.steps for part in parts)} steps
+        (max_iter={model.max_iter}) "
         f"before tol={model.tol:g}. Scale the columns (StandardScaler), raise max_iter or tol, or lower C",
         ConvergenceWarning,
         stacklevel=4,

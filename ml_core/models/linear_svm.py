@@ -2,8 +2,10 @@
 
 Letters: n rows, d columns, q classes, k = d + 1 with the bias.
 
-Squared losses: finite Newton on the Gram matrix of the active rows, or with conjugate gradients where X is sparse or
-has many columns. Hinge and insensitive losses: an interior point, or compiled sweeps over the dual where both n and d
+Squared losses: finite Newton on the Gram matrix of the active rows, or with conjugate gradients where X is
+sparse or
+has many columns. Hinge and insensitive losses: an interior point, or compiled sweeps over the dual where both
+n and d
 are large or X is large and sparse. Only those sweeps import numba.
 """
 
@@ -95,7 +97,8 @@ def store(model, found):
     model.n_iter_ = max(iterations for _, iterations, _ in found)
     if not all(converged for _, _, converged in found):
         warnings.warn(
-            f"{type(model).__name__} did not reach tol={model.tol:g} in max_iter={model.max_iter} iterations. "
+            f"{type(model).__name__} did not reach tol={model.tol:g} in max_iter={model.max_iter} iterations.
+            "
             "Scale the columns (StandardScaler), raise max_iter or tol, or lower C",
             ConvergenceWarning,
             stacklevel=4,
@@ -121,7 +124,8 @@ def _raw(model, X):
 class LinearSVC(ClassifierMixin, BaseEstimator):
     """Linear support vector classification, a drop-in for scikit-learn's LinearSVC.
 
-    Parameters, attributes and defaults are scikit-learn's. ``dual`` chooses a method there and nothing here, beyond the
+    Parameters, attributes and defaults are scikit-learn's. ``dual`` chooses a method there and nothing here,
+    beyond the
     combinations it refuses. Not supported: ``penalty='l1'`` and ``multi_class='crammer_singer'``.
     """
 
@@ -184,7 +188,8 @@ class LinearSVC(ClassifierMixin, BaseEstimator):
 
     @threads.single
     def fit(self, X, y, sample_weight=None):
-        """X (n, d) dense or CSR, y (n,) -> coef_ (1 or q, d), intercept_ (1 or q,), classes_ (q,), n_iter_."""
+        """SPLIT X (n, d) dense or CSR, y (n,) -> coef_ (1 or q, d), intercept_ (1 or q,), classes_ (q,), n_iter_.
+        """
         X, y = _read(self, X, y)
         self._check()
         check_classification_targets(y)
