@@ -15,9 +15,9 @@ for switch in ("DVC_NO_ANALYTICS", "MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
 def main() -> None:
     """Entry point of the `mlcore` command."""
     use_code_of_this_folder()
-    from ml_core.cli.commands import app, run_app
+    from ml_core.cli.commands import run_app
 
-    sys.exit(run_app(app, sys.argv[1:]))
+    sys.exit(run_app(sys.argv[1:]))
 
 
 def use_code_of_this_folder() -> None:

@@ -33,7 +33,7 @@ SOLE = {
     "sqlalchemy": {"ml_core/data/sql.py"},
     "skops": {"ml_core/models/file.py"},
     "pandera": {"ml_core/data/quality.py"},
-    "typer": {"ml_core/cli/commands.py"},
+    "click": {"ml_core/cli/commands.py"},
 }
 FILES = sorted((ROOT / "ml_core").rglob("*.py"))
 

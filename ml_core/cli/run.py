@@ -48,12 +48,24 @@ def run_pipeline(targets: list[str] | None, force: bool, as_json: bool) -> None:
 
 def check_recipe(recipe: dict, params: dict, targets: list[str] | None) -> None:
     """The recipe has no cycle and knows the stages named: told in our words, before DVC is imported."""
-    names = [stage.name for stage in plan.read(recipe=recipe, params=params)]
+    stages = plan.read(recipe=recipe, params=params)
+    names, made = [stage.name for stage in stages], {out for stage in stages for out in stage.outs}
     for target in targets or []:
         if target not in names:
             raise ValueError(f"dvc.yaml has no stage {target!r}; it has {', '.join(names)}")
+    for stage in stages:
+        for dep in stage.deps:
+            if dep not in made and "://" not in dep and not Path(dep).exists():
+                raise Stopped(
+                    f"{stage.name} reads {dep}, and there is no such file or folder{_hint(dep, params)}"
+                )
     if not any((folder / ".git").exists() for folder in [Path.cwd(), *Path.cwd().parents]):
         raise Stopped("this folder is in no git repository, which DVC needs; type `git init` first")
+
+
+def _hint(dep, params):
+    """Which override names the missing file."""
+    return "; set data.path=..." if str((params.get("data") or {}).get("path")) == dep else "; see dvc.yaml"
 
 
 def _begins(stage):
