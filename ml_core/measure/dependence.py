@@ -59,4 +59,4 @@ def numbers(values):
         return [moment / 1e6 for moment in values.cast(pl.Datetime("us")).to_physical().to_list()]
     if values.dtype.is_numeric():
         return [float(value) for value in values.to_list()]
-    return [MISSING if value is None else str(value) for value in values.to_list()]
+    return values.cast(pl.String).fill_null(MISSING).to_list()

@@ -24,7 +24,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines in one pair of axes; ``unit``: both axes are 0..1; ``dates``: x counts seconds since 1970."""
+    """Lines in one pair of axes.
+
+    ``unit``: both axes are 0..1; ``dates``: x counts seconds since 1970; ``levels``: names of x = 0, 1, ...
+    """
 
     name: str
     title: str
@@ -33,6 +36,7 @@ class Lines:
     lines: list[Line]
     unit: bool = False
     dates: bool = False
+    levels: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import warnings
 
 from ml_core.report.charts import Bars, Heat
-from ml_core.report.ticks import limits, named, reach, ticks
+from ml_core.report.ticks import along, limits, reach
 
 PALETTE = ("#3b6fd4", "#d9772b", "#2e9b6b", "#b44fb0", "#c9a227", "#d1495b", "#4aa3b8", "#7a6a5a")
 GREY = "#8a8f98"
@@ -92,8 +92,9 @@ def _lines(axes, chart):
     room = 0.01 if chart.unit else 0.0
     axes.set_xlim(x0 - room, x1 + room)
     axes.set_ylim(y0 - room, y1 + room)
-    at = ticks(x0, x1)
-    axes.set_xticks(at, named(at, chart.dates))
+    at, names = along(chart, x0, x1)
+    long = sum(map(len, names)) > 45
+    axes.set_xticks(at, names, rotation=30 if long else 0, ha="right" if long else "center")
     axes.set_xlabel(chart.x)
     axes.set_ylabel(chart.y)
     if any(one.name for one in chart.lines):

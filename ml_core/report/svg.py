@@ -6,7 +6,7 @@ Every text from the data goes through ``escape``; hovering shows the numbers.
 from html import escape
 
 from ml_core.report.charts import Bars, Heat
-from ml_core.report.ticks import limits, named, reach, ticks
+from ml_core.report.ticks import along, limits, named, reach, ticks
 
 WIDTH, HEIGHT = 440, 320
 COLOURS = 8
@@ -59,10 +59,7 @@ def _lines(chart):
     for v, name in zip(y_ticks, y_names, strict=True):
         parts.append(f'<path class="grid" d="M{_n(left)} {_n(py(v))}H{_n(right)}"/>')
         parts.append(_text(left - 6, py(v) + 4, name, "tick end"))
-    x_ticks = ticks(x0, x1)
-    for v, name in zip(x_ticks, named(x_ticks, chart.dates), strict=True):
-        parts.append(f'<path class="grid" d="M{_n(px(v))} {top}V{_n(bottom)}"/>')
-        parts.append(_text(px(v), bottom + 16, name, "tick middle"))
+    parts += _below(chart, x0, x1, px, top, bottom)
     parts.append(_text((left + right) / 2, HEIGHT - 8, chart.x, "axis middle"))
     turn = f' transform="rotate(-90 13 {_n((top + bottom) / 2)})"'
     parts.append(_text(13, (top + bottom) / 2, chart.y, "axis middle", turn))
@@ -71,6 +68,21 @@ def _lines(chart):
         parts.append(_line(one, colour, px, py))
         colour += one.style in ("line", "step", "dots")
     return _frame(parts, chart, HEIGHT) + _legend(chart)
+
+
+def _below(chart, x0, x1, px, top, bottom):
+    """Ticks of the x axis; names too long to stand side by side are slanted."""
+    at, names = along(chart, x0, x1)
+    step = abs(px(at[1]) - px(at[0])) if len(at) > 1 else WIDTH
+    slanted = max((len(name) for name in names), default=0) * LETTER > step
+    parts = []
+    for v, name in zip(at, names, strict=True):
+        x = px(v)
+        parts.append(f'<path class="grid" d="M{_n(x)} {top}V{_n(bottom)}"/>')
+        turn = f' transform="rotate(-30 {_n(x)} {_n(bottom + 12)})"' if slanted else ""
+        place = (x, bottom + 12) if slanted else (x, bottom + 16)
+        parts.append(_text(*place, name, "tick end" if slanted else "tick middle", turn))
+    return parts
 
 
 def _line(one, colour, px, py):

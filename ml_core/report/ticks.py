@@ -19,6 +19,14 @@ def ticks(low, high, most=6):
     return [float(v) for v in np.where(np.abs(values) < step * 1e-9, 0.0, values)]
 
 
+def along(chart, low, high):
+    """Lines -> places and names of the ticks of its x axis."""
+    if chart.levels:
+        return [float(k) for k in range(len(chart.levels))], chart.levels
+    at = ticks(low, high)
+    return at, named(at, chart.dates)
+
+
 def named(values, dates=False):
     """Ticks -> texts as short as tells them apart."""
     if dates:
@@ -53,7 +61,8 @@ def limits(chart):
         for v in part
         if v is not None
     ]
-    return _room(xs), _room(ys)
+    across = (-0.5, len(chart.levels) - 0.5) if chart.levels else _room(xs)
+    return across, _room(ys)
 
 
 def _room(values):

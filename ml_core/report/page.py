@@ -1,0 +1,180 @@
+"""report.html: one page that holds everything about a model and needs nothing from elsewhere.
+
+It reads what the earlier steps left; what a step did not leave is left out. Same files, same bytes.
+"""
+
+import json
+from pathlib import Path
+
+from ml_core.measure.score import LOWER_IS_BETTER, METRICS
+from ml_core.report import svg
+from ml_core.report.charts import from_json
+
+TOP = 10  # trials shown
+SLICED = {
+    "binary": ["auc", "log_loss", "accuracy", "precision", "recall"],
+    "multiclass": ["balanced_accuracy", "accuracy", "f1_macro"],
+    "regression": ["r2", "rmse", "mae", "bias"],
+    "clustering": [],
+}
+NAMES = {
+    "auc": "AUC",
+    "auc_ovr": "AUC, each against the rest",
+    "f1": "F1",
+    "f1_macro": "F1, mean of the classes",
+    "r2": "R\u00b2",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "mape": "MAPE",
+    "davies_bouldin": "Davies-Bouldin",
+    "adjusted_rand": "adjusted Rand",
+    "brier": "Brier score",
+}
+KNOWS_NOTHING = {"auc": 0.5, "r2": 0.0, "silhouette": 0.0, "adjusted_rand": 0.0}
+
+
+def render(work: Path, explained: Path) -> str:
+    """``work``: folder with every step's output; ``explained``: the one that explain fills -> the page."""
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters |= {"number": number, "named": named, "short": short, "share": share}
+    text = Path(__file__).with_name("page.html.j2").read_text(encoding="utf-8")
+    about = _json(work / "evaluate" / "metrics.json", {})
+    draw = lambda chart: Markup(svg.draw(chart))  # noqa: E731  svg.draw escapes every text from the data
+    return environment.from_string(text).render(
+        **_head(work, about),
+        charts=_charts(work / "evaluate" / "charts.json"),
+        reasons=_charts(explained / "charts.json"),
+        importance=_json(explained / "importance.json", {}),
+        dependence=_json(explained / "dependence.json", {}),
+        calibration=_json(work / "evaluate" / "calibration.json", {}).get("error"),
+        slices=_slices(work, about),
+        search=_search(work),
+        data=_data(work),
+        draw=draw,
+    )
+
+
+def number(value) -> str:
+    """A number for people: four significant digits, thousands apart; a dash where there is none."""
+    if value is None:
+        return "\u2013"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}".replace(",", "\u202f")
+    return f"{value:.4g}".replace("-", "\u2212", 1) if abs(value) >= 1e-3 else f"{value:.2e}"
+
+
+def share(value) -> str:
+    """0.1234 -> 12.3 %."""
+    return "\u2013" if value is None else f"{value:.1%}".replace("%", "\u202f%")
+
+
+def named(metric) -> str:
+    """A metric's name as people write it."""
+    return NAMES.get(metric, str(metric).replace("_", " "))
+
+
+def short(value, most=60) -> str:
+    """A value of a parameter or cell in one line."""
+    text = number(value) if not isinstance(value, dict | list) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= most else text[: most - 1] + "\u2026"
+
+
+def _head(work, about):
+    trained = _json(work / "train" / "model.json", {})
+    model = trained.get("estimator") or trained.get("model") or trained.get("name") or "model"
+    if isinstance(model, dict):
+        model = model.get("_target_") or model.get("class") or "model"
+    known, task = about.get("metrics", {}), about.get("task", "")
+    main = about.get("main")
+    nothing = KNOWS_NOTHING.get(main)
+    if main == "balanced_accuracy" and about.get("classes"):
+        nothing = 1 / len(about["classes"])
+    return {
+        "about": about | {"metrics": known, "task": task, "left_out": about.get("left_out", {})},
+        "model": str(model).rsplit(".", 1)[-1],
+        "main": main,
+        "nothing": nothing,
+        "lower": LOWER_IS_BETTER,
+        "metrics": [name for name in METRICS.get(task, known) if name in known],
+    }
+
+
+def _slices(work, about):
+    """Rows of the table of slices, each with the metrics shown, and whether it differs from the whole."""
+    listed = _json(work / "evaluate" / "slices.json", [])
+    task, main, known = about.get("task", ""), about.get("main"), about.get("metrics", {})
+    shown = [name for name in SLICED.get(task, []) if name in known]
+    for one in listed:
+        mine = one["metrics"].get(main)
+        if mine and mine["low"] is not None:
+            whole, lower = known[main]["value"], main in LOWER_IS_BETTER
+            above, below = mine["low"] > whole, mine["high"] < whole
+            one["differs"] = "worse" if (above if lower else below) else "better" if above or below else ""
+    scale = [v for one in listed for v in _ends(one["metrics"].get(main))]
+    low, high = (min(scale), max(scale)) if scale else (0.0, 1.0)
+    whole = known.get(main, {}).get("value")
+    return {"rows": listed, "shown": shown, "low": low, "spread": (high - low) or 1.0, "whole": whole}
+
+
+def _ends(one):
+    return [v for v in (one["low"], one["high"], one["value"]) if v is not None] if one else []
+
+
+def _search(work):
+    best, trials = _json(work / "search" / "best.json", {}), _json(work / "search" / "trials.json", [])
+    if isinstance(trials, dict):
+        trials = trials.get("trials", [])
+    trials = [one for one in trials if isinstance(one, dict)]
+    scored = [one for one in trials if isinstance(_mean(one), int | float)]
+    scored.sort(key=_mean, reverse=True)
+    params = best.get("params", {}) if isinstance(best, dict) else {}
+    names = list(dict.fromkeys(name for one in scored[:TOP] for name in one.get("params", {})))
+    return {
+        "params": params,
+        "scoring": best.get("scoring") if isinstance(best, dict) else None,
+        "trials": len(trials),
+        "failed": len(trials) - len(scored),
+        "names": names,
+        "top": [
+            one | {"mean": _mean(one), "spread": one.get("spread", one.get("std"))} for one in scored[:TOP]
+        ],
+    }
+
+
+def _mean(trial):
+    value = trial.get("mean", trial.get("score"))
+    return None if value is None or value != value else value
+
+
+def _data(work):
+    """What prepare said of the data: counts, and every list of findings as a table."""
+    quality, table = _json(work / "prepare" / "quality.json", {}), _json(work / "prepare" / "table.json", {})
+    quality = quality if isinstance(quality, dict) else {"findings": quality}
+    facts = {name: value for name, value in quality.items() if isinstance(value, int | float | str)}
+    tables = {}
+    for name, value in quality.items():
+        rows = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+        if rows:
+            heads = list(dict.fromkeys(key for row in rows for key in row))
+            tables[name] = {
+                "heads": heads,
+                "rows": [[row.get(key, "") for key in heads] for row in rows[:50]],
+            }
+    kinds = list(table.get("kinds", {}).values())
+    facts |= {f"{kind} columns": kinds.count(kind) for kind in dict.fromkeys(kinds)}
+    return {"facts": facts, "tables": tables}
+
+
+def _charts(path):
+    return [from_json(known) for known in _json(path, [])]
+
+
+def _json(path, without):
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else without
