@@ -1,7 +1,7 @@
 """A table: polars frame, target, kinds of columns; and its form on disk between the steps.
 
-On disk a table is a folder: one parquet file a part (``table`` after ingest; ``train`` and ``test`` after prepare)
-beside ``table.json``, which holds everything else.
+On disk a table is a folder: one parquet file a part (``table`` after ingest; ``train`` and ``test`` after
+prepare) beside ``table.json``, which holds everything else.
 """
 
 import json

@@ -1,0 +1,43 @@
+"""Frame -> row hashes: the columns' values as the arrays that kernels/rowhash.py takes."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import polars as pl
+
+from ml_core.kernels import rowhash
+
+BATCH = 65_536  # rows held at a time
+ROW_GROUP = 65_536  # rows of a parquet row group: what a reader must hold at least
+
+
+def batches(frame: pl.LazyFrame, rows: int = BATCH) -> Iterator[pl.DataFrame]:
+    """The frame's rows in order, about ``rows`` at a time; memory stays bounded by the batch."""
+    yield from frame.collect_batches(chunk_size=rows, maintain_order=True, engine="streaming")
+
+
+def values(column: pl.Series) -> np.ndarray:
+    """Hashes uint64 (n,) of a column's values; equal values hash equal in any type that can hold them."""
+    if column.dtype.is_temporal():
+        column = column.cast(pl.Datetime("us")).to_physical()
+    if column.dtype == pl.Null:
+        return np.full(len(column), rowhash.MISSING)
+    if column.dtype.is_numeric() or column.dtype == pl.Boolean:
+        hashed = rowhash.numbers(column.fill_null(strategy="zero").to_numpy())
+    else:
+        hashed = _texts(column.cast(pl.String).fill_null(""))
+    if column.null_count():
+        hashed[column.is_null().to_numpy()] = rowhash.MISSING
+    return hashed
+
+
+def _texts(column):
+    # joined in one go by polars: a Python string a value would cost 20 times as much
+    whole = column.str.join("").item().encode()
+    lengths = column.str.len_bytes().to_numpy().astype(np.int64)
+    return rowhash.strings(np.frombuffer(whole, np.uint8), lengths)
+
+
+def hashes(frame: pl.DataFrame, columns: Iterable[str]) -> np.ndarray:
+    """Row hashes uint64 (n,) from the named columns' content, whatever the order of ``columns``."""
+    return rowhash.combine([(name, values(frame[name])) for name in columns], len(frame))
