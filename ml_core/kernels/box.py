@@ -2,9 +2,9 @@
 rows.
 
 Letters: n rows, k columns, u (m, n) dual variables in [0, c], sign (m, n), w (k,) = X' sum of sign u over m,
-p (m, n): min 1/2 w'w - sum p u. Hinge: m = 1, sign = s, p = 1. Insensitive: m = 2, sign = +1 and -1, p = sign
-y - width.
-Each iteration costs one weighted Gram matrix (Ferris and Munson 2002); some twenty do, whatever the data.
+p (m, n): min 1/2 w'w - sum p u. Hinge: m = 1, sign = s, p = 1. Insensitive: m = 2, sign = +1 and -1, p =
+sign y - width. Each iteration costs one weighted Gram matrix (Ferris and Munson 2002); some twenty do,
+whatever the data.
 """
 
 import numpy as np
@@ -12,7 +12,9 @@ from scipy.linalg import cho_factor, cho_solve
 
 
 def solve(design, sign, p, c, tol, most):
-    """SPLIT -> w (k,), iterations, converged: duality gap <= tol times the primal objective; ``design`` as in margin.py.
+    """-> w (k,), iterations, converged: duality gap <= tol times the primal objective.
+
+    ``design`` as in margin.py.
     """
     rows = np.arange(sign.shape[1])
     u = np.broadcast_to(c / 2, sign.shape).copy()
@@ -48,7 +50,8 @@ def solve(design, sign, p, c, tol, most):
 
 
 def _steps(design, factor, sign, D, state, aim):
-    """SPLIT Newton's changes of u, low, high and w towards products u low = room high = target less the cross terms.
+    """Newton's changes of u, low, high and w towards products u low = room high = target less the cross
+    terms.
     """
     u, room, low, high, off = state
     target, cross_low, cross_high = aim

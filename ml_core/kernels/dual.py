@@ -4,10 +4,8 @@ Letters: n points, b (n,) signed dual coefficients, lo <= b <= hi, p (n,) linear
 side (n,) 0 or 1 (see smo.py). ``rows`` is similarity.Rows or similarity.Given. min 1/2 b'Kb + p'b.
 
 Small problems are solved ``plainly``, which needs no compiler, and past some patience ``wholly``, the same
-compiled;
-large ones ``blockwise``: a few hundred of the worst violators at a time are solved in cache (smo.py), then
-one pass
-over their rows brings F up to date (Joachims 1998; Wen et al. 2018, "ThunderSVM").
+compiled; large ones ``blockwise``: a few hundred of the worst violators at a time are solved in cache
+(smo.py), then one pass over their rows brings F up to date (Joachims 1998; Wen et al. 2018, "ThunderSVM").
 """
 
 from dataclasses import dataclass, field
@@ -47,7 +45,9 @@ class Problem:
         return worst
 
     def offset(self, s):
-        """SPLIT F of the free coefficients of side s, averaged; without any, the middle of what the bound ones allow.
+        """F of the free coefficients of side s, averaged.
+
+        Without any, the middle of what the bound ones allow.
         """
         of = self.side == s
         free = of & (self.b > self.lo) & (self.b < self.hi)
@@ -112,7 +112,9 @@ def plainly(problem, tol, most):
 
 
 def _pair(K, diagonal, F, rise, fall, tol):
-    """SPLIT Most violating i, its partner j of greatest gain, and by how much they violate; j is -1 at the optimum.
+    """Most violating i, its partner j of greatest gain, and by how much they violate.
+
+    J is -1 at the optimum.
     """
     best = (-1, -1, 0.0)
     most_gain = 0.0
@@ -131,7 +133,8 @@ def _pair(K, diagonal, F, rise, fall, tol):
 
 
 def worst(problem, count):
-    """SPLIT Points (<= count) that may rise with the largest F and those that may fall with the smallest, a share a side.
+    """Points (<= count) that may rise with the largest F and those that may fall with the smallest, a
+    share a side.
     """
     n_sides = int(problem.side.max()) + 1
     share = max(1, count // (2 * n_sides))
@@ -154,7 +157,7 @@ def blockwise(problem, tol, most):
     from ml_core.kernels import smo
 
     rows, b = problem.rows, problem.b
-    n, size = len(b), min(WORKING, len(rows.table))
+    size = min(WORKING, len(rows.table))
     old = np.empty(0, np.int64)
     gap = problem.violation()
     while gap > tol and problem.steps < most:
@@ -191,7 +194,9 @@ def wholly(problem, tol, most):
 
 
 def solve(problem, tol, most, compiled=None):
-    """SPLIT Bring a Problem to its optimum; ``compiled`` False or True forces the way, None lets the size decide.
+    """Bring a Problem to its optimum.
+
+    ``compiled`` False or True forces the way, None lets the size decide.
     """
     n = len(problem.b)
     if n > SMALL:

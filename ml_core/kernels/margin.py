@@ -1,13 +1,10 @@
 """Squared hinge and squared insensitive losses in the primal: on its active rows each is plain least squares.
 
 Letters: n rows, d columns, k = d + 1 with the bias, w (k,) weights, f (n,) = [X, bias] w, c (n,) costs, t
-(n,) targets.
-min 1/2 w'w + sum of c (t - f)^2 over active rows. A row of s = -1, +1 is active where s f < 1, with t = s; a
-row of
-number y is active where |y - f| > width, with t = y -/+ width. Every row's active range of f and target
-follow
-from ``Loss``. Keerthi and DeCoste 2005 ("A modified finite Newton method"); for wide or sparse X with
-conjugate gradients.
+(n,) targets. min 1/2 w'w + sum of c (t - f)^2 over active rows. A row of s = -1, +1 is active where s f <
+1, with t = s; a row of number y is active where |y - f| > width, with t = y -/+ width. Every row's active
+range of f and target follow from ``Loss``. Keerthi and DeCoste 2005 ("A modified finite Newton method");
+for wide or sparse X with conjugate gradients.
 """
 
 from dataclasses import dataclass
@@ -64,7 +61,9 @@ class Design:
         return Design(self.X[rows], self.bias)
 
     def gram(self, weight, target, rows):
-        """SPLIT Sum over rows (m,) of weight x x' (k, k) and of weight target x (k,); weight, target (m,), dense X only.
+        """Sum over rows (m,) of weight x x' (k, k) and of weight target x (k,).
+
+        Weight, target (m,), dense X only.
         """
         d, k = self.X.shape[1], self.width
         negative = weight.min(initial=0) < 0
@@ -112,7 +111,9 @@ class Loss:
 
 
 def along(loss, w, f, step, df):
-    """SPLIT Best length of a step: the objective's slope along it is increasing, so bisect; 1 where that is as good.
+    """Best length of a step: the objective's slope along it is increasing, so bisect.
+
+    1 where that is as good.
     """
 
     def slope(size):

@@ -8,7 +8,8 @@ import numpy as np
 
 
 def sigmoid(f, y, weight):
-    """SPLIT A and B of P(y | f) = 1 / (1 + exp(A f + B)) by Newton (Lin, Lin and Weng 2007), with Platt's softened targets.
+    """A and B of P(y | f) = 1 / (1 + exp(A f + B)) by Newton (Lin, Lin and Weng 2007), with Platt's
+    softened targets.
     """
     positive, negative = weight[y].sum(), weight[~y].sum()
     target = np.where(y, (positive + 1) / (positive + 2), 1 / (negative + 2))
@@ -45,7 +46,8 @@ def _logistic(x, f, target, weight):
 
 
 def couple(R):
-    """SPLIT R (n, q, q), R[:, i, j] = P(i | i or j) -> P (n, q): Wu, Lin and Weng 2004, second method, solved exactly.
+    """R (n, q, q), R[:, i, j] = P(i | i or j) -> P (n, q): Wu, Lin and Weng 2004, second method, solved
+    exactly.
     """
     n, q, _ = R.shape
     Q = -np.transpose(R, (0, 2, 1)) * R

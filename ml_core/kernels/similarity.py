@@ -1,9 +1,8 @@
 """Kernel matrices in blocks: the same bits whatever the number of threads.
 
 Letters: n rows of B (training points), m rows of A, d columns, K (m, n) values of the kernel, D (m, n)
-squared
-distances. A and B are dense float64 or CSR. One product with BLAS (held at one thread) gives a block; our own
-threads share blocks whose bounds depend on the shape only.
+squared distances. A and B are dense float64 or CSR. One product with BLAS (held at one thread) gives a
+block; our own threads share blocks whose bounds depend on the shape only.
 """
 
 from dataclasses import dataclass
@@ -171,7 +170,8 @@ class Rows:
 
 
 class Given:
-    """SPLIT A kernel matrix K (n, n) that is there already, of which ``members`` (n',) are the rows and columns in play.
+    """A kernel matrix K (n, n) that is there already, of which ``members`` (n',) are the rows and columns
+    in play.
     """
 
     def __init__(self, K, members=None):

@@ -1,10 +1,9 @@
 """Sequential minimal optimization on a few rows at once, compiled.
 
-Letters: n points, q rows of the working set, b (n,) signed dual coefficients in [lo, hi], F (n,) = -p - K b,
-where p is
-the linear term; side (n,) 0 or 1: only coefficients of one side may move against each other (nu-SVM has two
-sides,
-C-SVM one). At the optimum F <= offset where b could rise and F >= offset where it could fall, for each side.
+Letters: n points, q rows of the working set, b (n,) signed dual coefficients in [lo, hi], F (n,) = -p - K
+b, where p is the linear term; side (n,) 0 or 1: only coefficients of one side may move against each other
+(nu-SVM has two sides, C-SVM one). At the optimum F <= offset where b could rise and F >= offset where it
+could fall, for each side.
 """
 
 import numpy as np
@@ -15,7 +14,7 @@ TAU = 1e-12  # libsvm's floor for the curvature of a pair, met with kernels that
 
 
 @jit()
-def solve(K, diagonal, F, b, lo, hi, side, tol, most):
+def solve(K, diagonal, F, b, lo, hi, side, tol, most):  # noqa: PLR0913
     """Move pairs of b until no pair of a side violates by more than tol; K (q, q) -> number of steps.
 
     F and b change in place. The second of a pair is the one of greatest gain (Fan, Chen and Lin 2005).

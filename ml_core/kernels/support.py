@@ -1,7 +1,7 @@
 """Support vector classification of two classes: how C-SVC and nu-SVC become the program of dual.py.
 
-Letters: n points, s (n,) +1 or -1, C (n,) upper bounds, b (n,) signed dual coefficients of f(x) = sum b K(.,
-x) + offset.
+Letters: n points, s (n,) +1 or -1, C (n,) upper bounds, b (n,) signed dual coefficients of f(x) = sum b
+K(., x) + offset.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Machine:
     converged: bool
 
 
-def c_machine(rows, s, C, tol, most, compiled=None, begin=None):
+def c_machine(rows, s, C, tol, most, compiled=None, begin=None):  # noqa: PLR0913
     """C-SVC; ``begin`` (n,) is a feasible b to start from."""
     zero = np.zeros(len(s))
     b = zero if begin is None else begin
@@ -49,7 +49,7 @@ def infeasible(s, C, nu):
     return bound if nu > bound * (1 + 1e-12) else None
 
 
-def nu_machine(rows, s, C, nu, tol, most, compiled=None):
+def nu_machine(rows, s, C, nu, tol, most, compiled=None):  # noqa: PLR0913
     """nu-SVC, scaled to a margin of one as libsvm does; tol is on the scale before that."""
     problem = _nu_start(rows, s, C, nu, tol, compiled)
     dual.solve(problem, tol, most, compiled)
@@ -61,7 +61,8 @@ def nu_machine(rows, s, C, nu, tol, most, compiled=None):
 
 
 def _nu_start(rows, s, C, nu, tol, compiled):
-    """SPLIT The margin's worst points carry a nu-SVM: guess them by a machine on a sample, else take the first ones.
+    """The margin's worst points carry a nu-SVM: guess them by a machine on a sample, else take the first
+    ones.
     """
     side = (s > 0).astype(np.int8)
     scores = np.zeros(len(s))

@@ -1,8 +1,7 @@
 """Hinge and insensitive losses on wide sparse rows: one dual variable at a time, in random order, compiled.
 
 Letters: n rows of CSR (data, indices, indptr), bias (0: none), w (k,) = X' b, b (n,) in [lo, hi], y (n,)
-targets:
-min 1/2 w'w - y'b + width |b|. Hinge: y = s, width = 0, b between 0 and s c (Hsieh et al. 2008).
+targets: min 1/2 w'w - y'b + width |b|. Hinge: y = s, width = 0, b between 0 and s c (Hsieh et al. 2008).
 """
 
 import numpy as np
@@ -11,8 +10,10 @@ from ml_core.kernels.jit import jit
 
 
 @jit()
-def once(X, bias, lengths, box, w, b, order):
-    """SPLIT One sweep in the given order; w and b change in place. X is (data, indices, indptr), box (lo, hi, y, width).
+def once(X, bias, lengths, box, w, b, order):  # noqa: PLR0913
+    """One sweep in the given order.
+
+    W and b change in place. X is (data, indices, indptr), box (lo, hi, y, width).
     """
     data, indices, indptr = X
     lo, hi, y, width = box
@@ -36,7 +37,9 @@ def once(X, bias, lengths, box, w, b, order):
 
 
 def solve(design, box, cost, rng, tol, most):
-    """SPLIT -> w (k,), sweeps, converged: gap <= tol times the primal; cost(f) is the summed loss, design as in margin.py.
+    """-> w (k,), sweeps, converged: gap <= tol times the primal.
+
+    Cost(f) is the summed loss, design as in margin.py.
     """
     X, bias = design.X, float(design.bias)
     lo, hi, y, width = box

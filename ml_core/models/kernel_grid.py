@@ -4,8 +4,7 @@ folds.
 Letters: n rows, c candidates, f folds, D (n, n) squared distances or P (n, n) products in float32.
 
 Candidates of one kernel share its matrix on a fold, which every pair of classes and every C or nu then
-reuses. Candidates
-that ask for something else (a callable kernel, probability) are fitted one at a time.
+reuses. Candidates that ask for something else (a callable kernel, probability) are fitted one at a time.
 """
 
 import functools
@@ -53,13 +52,17 @@ def score_many(model, X, y, candidates, folds, scorer):
     except ValueError:
         values = np.empty((0, 0))  # some folds may still be sound: one fit at a time will tell
     if 0 < values.shape[0] <= MOST:
-        y_all = np.asarray(y)
-        with threads.alone():
-            for matrix in ("distances", "products", "given"):
-                members = [i for i, each in enumerate(models) if each is not None and _matrix(each) == matrix]
-                if members:
-                    _share(matrix, models, members, (values, y_all), folds, scorer, scores)
+        _together(models, values, np.asarray(y), folds, scorer, scores)
     return scoring.score_rest(model, (X, y), (candidates, folds), scorer, scores)
+
+
+@threads.single
+def _together(models, X, y, folds, scorer, scores):
+    """Fill scores of all that share a matrix."""
+    for matrix in ("distances", "products", "given"):
+        members = [i for i, each in enumerate(models) if each is not None and _matrix(each) == matrix]
+        if members:
+            _share(matrix, models, members, (X, y), folds, scorer, scores)
 
 
 def _candidate(model, candidate):

@@ -1,9 +1,8 @@
 """What SVC and NuSVC share: one machine a pair of classes, votes, decisions, probabilities.
 
-Letters: n rows, d columns, q classes, m = q (q - 1) / 2 pairs, v support vectors. The functions take a model
-and set or
-read its attributes; ``machine(rows, s, weight)`` is the two-class solver with the model's own parameters
-bound.
+Letters: n rows, d columns, q classes, m = q (q - 1) / 2 pairs, v support vectors. The functions take a
+model and set or read its attributes; ``machine(rows, s, weight)`` is the two-class solver with the model's
+own parameters bound.
 """
 
 import warnings
@@ -108,7 +107,9 @@ def matrix_of(values, shape):
 
 
 def fit_pairs(source, codes, weight, q, machine):
-    """SPLIT One machine a pair -> [(members, Machine)]; the first class of a pair is +1, for two classes the second.
+    """One machine a pair -> [(members, Machine)].
+
+    The first class of a pair is +1, for two classes the second.
     """
     found = []
     for i, j in pairs_of(q):
@@ -121,7 +122,9 @@ def fit_pairs(source, codes, weight, q, machine):
 
 
 def set_solution(model, X, codes, found):
-    """SPLIT Attributes as scikit-learn lays them out; refuses what is not finite, warns of what has not converged.
+    """Attributes as scikit-learn lays them out.
+
+    Refuses what is not finite, warns of what has not converged.
     """
     q = len(model.classes_)
     dual = np.zeros((q - 1, len(codes)))
@@ -156,9 +159,8 @@ def warn_unless_converged(model, parts):
     if all(part.converged for part in parts):
         return 0
     warnings.warn(
-        f"{type(model).__name__} stopped after {max(part.steps for part in parts)} steps
-        (max_iter={model.max_iter}) "
-        f"before tol={model.tol:g}. Scale the columns (StandardScaler), raise max_iter or tol, or lower C",
+        f"{type(model).__name__} stopped after {max(part.steps for part in parts)} steps "
+        f"(max_iter={model.max_iter}) before tol={model.tol:g}. Scale the columns (StandardScaler), raise max_iter or tol, or lower C",
         ConvergenceWarning,
         stacklevel=4,
     )

@@ -3,10 +3,8 @@
 Letters: n rows, d columns, q classes, k = d + 1 with the bias.
 
 Squared losses: finite Newton on the Gram matrix of the active rows, or with conjugate gradients where X is
-sparse or
-has many columns. Hinge and insensitive losses: an interior point, or compiled sweeps over the dual where both
-n and d
-are large or X is large and sparse. Only those sweeps import numba.
+sparse or has many columns. Hinge and insensitive losses: an interior point, or compiled sweeps over the
+dual where both n and d are large or X is large and sparse. Only those sweeps import numba.
 """
 
 import warnings
@@ -97,8 +95,8 @@ def store(model, found):
     model.n_iter_ = max(iterations for _, iterations, _ in found)
     if not all(converged for _, _, converged in found):
         warnings.warn(
-            f"{type(model).__name__} did not reach tol={model.tol:g} in max_iter={model.max_iter} iterations.
-            "
+            f"{type(model).__name__} did not reach tol={model.tol:g} in max_iter={model.max_iter} "
+            "iterations. "
             "Scale the columns (StandardScaler), raise max_iter or tol, or lower C",
             ConvergenceWarning,
             stacklevel=4,
@@ -124,9 +122,9 @@ def _raw(model, X):
 class LinearSVC(ClassifierMixin, BaseEstimator):
     """Linear support vector classification, a drop-in for scikit-learn's LinearSVC.
 
-    Parameters, attributes and defaults are scikit-learn's. ``dual`` chooses a method there and nothing here,
-    beyond the
-    combinations it refuses. Not supported: ``penalty='l1'`` and ``multi_class='crammer_singer'``.
+    Parameters, attributes and defaults are scikit-learn's. ``dual`` chooses a method there and nothing
+    here, beyond the combinations it refuses. Not supported: ``penalty='l1'`` and
+    ``multi_class='crammer_singer'``.
     """
 
     _parameter_constraints = {
@@ -188,7 +186,8 @@ class LinearSVC(ClassifierMixin, BaseEstimator):
 
     @threads.single
     def fit(self, X, y, sample_weight=None):
-        """SPLIT X (n, d) dense or CSR, y (n,) -> coef_ (1 or q, d), intercept_ (1 or q,), classes_ (q,), n_iter_.
+        """X (n, d) dense or CSR, y (n,) -> coef_ (1 or q, d), intercept_ (1 or q,), classes_ (q,),
+        n_iter_.
         """
         X, y = _read(self, X, y)
         self._check()

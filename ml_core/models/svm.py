@@ -2,9 +2,8 @@
 
 Letters: n rows, d columns, q classes, m = q (q - 1) / 2 pairs, v support vectors.
 
-A pair of up to 1500 rows is solved in plain NumPy, no compiler waited for; numba is imported when that takes
-over 6000
-steps, above 1500 rows, and by ``score_many``.
+A pair of up to 1500 rows is solved in plain NumPy, no compiler waited for; numba is imported when that
+takes over 6000 steps, above 1500 rows, and by ``score_many``.
 """
 
 import warnings
@@ -51,10 +50,9 @@ class SVC(ClassifierMixin, BaseEstimator):
     """C-support vector classification, a drop-in for scikit-learn's SVC.
 
     Parameters, attributes and defaults are scikit-learn's. ``shrinking`` and ``verbose`` are accepted and
-    change nothing.
-    ``cache_size`` (MB) bounds the rows of the kernel matrix held at once. ``probability=True`` fits Platt's
-    sigmoids on
-    decisions of five folds. ``n_iter_`` counts steps, one entry a pair of classes.
+    change nothing. ``cache_size`` (MB) bounds the rows of the kernel matrix held at once.
+    ``probability=True`` fits Platt's sigmoids on decisions of five folds. ``n_iter_`` counts steps, one
+    entry a pair of classes.
     """
 
     _parameter_constraints = {**RULES, "C": [Interval(Real, 0.0, None, closed="right")]}
@@ -106,7 +104,9 @@ class SVC(ClassifierMixin, BaseEstimator):
 
     @threads.single
     def fit(self, X, y, sample_weight=None):
-        """SPLIT X (n, d) dense or CSR, or the kernel matrix (n, n); sets support_, dual_coef_ (q - 1, v), intercept_ (m,).
+        """X (n, d) dense or CSR, or the kernel matrix (n, n).
+
+        Sets support_, dual_coef_ (q - 1, v), intercept_ (m,).
         """
         X, codes, weight = kernel_machine.check_input(self, X, y, sample_weight)
         weight = self._weights(codes, weight)
@@ -122,7 +122,9 @@ class SVC(ClassifierMixin, BaseEstimator):
         return self
 
     def decision_function(self, X):
-        """SPLIT X -> (n,) for two classes; else (n, q) votes refined by confidence, or (n, m) where the shape is ``ovo``.
+        """X -> (n,) for two classes.
+
+        Else (n, q) votes refined by confidence, or (n, m) where the shape is ``ovo``.
         """
         return self._shaped(kernel_machine.pair_decisions(self, X))
 
@@ -208,8 +210,8 @@ class NuSVC(ClassifierMixin, BaseEstimator):
     """nu-support vector classification, a drop-in for scikit-learn's NuSVC.
 
     nu bounds the share of margin errors from above and the share of support vectors from below.
-    ``class_weight`` has
-    no effect, as in scikit-learn, where it scales C, which nu-SVC has not; a warning says so. Else as SVC.
+    ``class_weight`` has no effect, as in scikit-learn, where it scales C, which nu-SVC has not; a warning
+    says so. Else as SVC.
     """
 
     _parameter_constraints = {**RULES, "nu": [Interval(Real, 0.0, 1.0, closed="right")]}
@@ -262,10 +264,9 @@ class NuSVC(ClassifierMixin, BaseEstimator):
             least = min(mass[i], mass[j])
             if least > 0 and self.nu * (mass[i] + mass[j]) / 2 > least * (1 + 1e-12):
                 raise ValueError(
-                    f"specified nu is infeasible: nu={self.nu}, but classes {self.classes_[i]!r} and
-                    {self.classes_[j]!r} "
-                    f"weigh {mass[i]:g} and {mass[j]:g}, which allows at most {2 * least / (mass[i] +
-                    mass[j]):.4g}"
+                    f"specified nu is infeasible: nu={self.nu}, but classes {self.classes_[i]!r} and "
+                    f"{self.classes_[j]!r} weigh {mass[i]:g} and {mass[j]:g}, which allows at most "
+                    f"{2 * least / (mass[i] + mass[j]):.4g}"
                 )
         return weight
 
