@@ -1,14 +1,15 @@
 """Class-wise sums: the only pass naive Bayes makes over the rows, and sums of disjoint rows add up.
 
 Letters: n rows, d columns, q classes; codes (n,) in 0..q-1, weight (n,) or None.
-Sums are taken about ``centre``, (d,) or one a class (q, d): E[x^2] - E[x]^2 loses every digit when means dwarf spreads.
+Sums are about ``centre``, (d,) or (q, d): E[x^2] - E[x]^2 loses every digit when means dwarf spreads.
 """
 
 import numpy as np
 
 from ml_core.kernels import threads
 
-SURE = 1e8  # squared distance of a class mean from the centre, in variances, up to which products keep eight digits
+# squared distance of a class mean from the centre, in variances, up to which products keep ten digits
+SURE = 1e5
 
 
 def class_sums(X, codes, q, weight, centre, rows=None):
@@ -36,7 +37,7 @@ def class_sums(X, codes, q, weight, centre, rows=None):
 
 
 def centres_of(X, codes, q):
-    """Mean (q, d) of some rows of each class, about the first of them: exact for a column constant within a class."""
+    """Mean (q, d) of some rows of each class, about the first: exact for a column constant in a class."""
     centres = np.zeros((q, X.shape[1]))
     for k in range(q):
         rows = np.flatnonzero(codes == k)
@@ -47,7 +48,7 @@ def centres_of(X, codes, q):
 
 
 def spreads(sums, centre):
-    """Class sums about centre -> means (q, d), variances (q, d), and the rounding error the variances may hold.
+    """Class sums about centre -> means (q, d), variances (q, d), and the rounding error these may hold.
 
     A class without weight gets the mean of the centre and no variance.
     """

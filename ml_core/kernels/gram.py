@@ -1,16 +1,15 @@
-"""Gram shares: all that least squares ever needs of the rows, in one pass, and shares of disjoint rows add up.
+"""Gram shares: all that least squares needs of the rows, in one pass; shares of disjoint rows add up.
 
 Letters: n rows, d columns, t targets, p = d + t + 1.
-A share is (p, p): the weighted Gram matrix of [X, Y, 1] about a fixed ``shift`` (d + t,). The shift is near the means,
-so that large means cost no digits; the column of ones carries the sums that move the share to the exact means.
-``rows`` is an index array, or None for all rows; ``weight`` is (n,) or None; X is dense or CSR.
+A share is (p, p): the weighted Gram matrix of [X, Y, 1] about a fixed ``shift`` (d + t,). The shift is near
+the means, so that large means cost no digits; the column of ones carries the sums that move it to the exact
+means. ``rows`` is an index array, or None for all rows; ``weight`` is (n,) or None; X is dense or CSR.
 """
 
 import numpy as np
 from scipy.sparse import diags_array, issparse
 
 from ml_core.kernels import threads
-
 
 LOST = 1e3  # a Gram this much larger about the shift than about the mean is taken again, about the mean
 
@@ -110,7 +109,8 @@ def centre(share):
 def moments(X, Y, weight, fit_intercept=True):
     """X (n, d), Y (n, t) -> offset (d + t,) weighted means, Gram (d + t, d + t) of [X, Y] about it.
 
-    Without an intercept the offset is zero. Columns whose spread is only rounding of their mean come out as exact zeros.
+    Without an intercept the offset is zero. A column whose spread is but rounding of its mean comes out as
+    zeros.
     """
     if not fit_intercept:
         offset = np.zeros(X.shape[1] + Y.shape[1])
@@ -136,7 +136,7 @@ def silence(gram, offset, n):
 
 
 def triangle(X, Y, weight, shift):
-    """R (min(n, p - 1), p - 1), upper: the QR factor of centred, weighted [X, Y]; as accurate as LAPACK on the whole."""
+    """R (min(n, p - 1), p - 1), upper: the QR factor of centred, weighted [X, Y], as LAPACK's."""
     width = len(shift)
 
     def work(cuts):

@@ -1,8 +1,8 @@
 """Ridge and least squares from a Gram matrix, from a triangle, or from the few rows of a wide table.
 
-Letters: n rows, d columns, t targets, C (d, d) centred Gram of X, b (d, t) its products with Y, alpha a penalty.
-Every solver says how far it may be trusted: ``rcond`` is the reciprocal condition after scaling the diagonal to one,
-since Cholesky is indifferent to the scales of the columns.
+Letters: n rows, d columns, t targets, C (d, d) centred Gram of X, b (d, t) its products with Y.
+Every solver says how far it may be trusted: ``rcond`` is the reciprocal condition after scaling the
+diagonal to one, since Cholesky is indifferent to the scales of the columns.
 """
 
 import numpy as np
@@ -41,7 +41,10 @@ class Factor:
 
 
 def by_triangle(R, d, alpha, cut):
-    """R (m, d + t) from ``gram.triangle`` -> W (d, t), singular values; those below cut times the largest count as 0."""
+    """R (m, d + t) from ``gram.triangle`` -> W (d, t), singular values.
+
+    Those below ``cut`` times the largest count as zero.
+    """
     U, s, Vt = np.linalg.svd(R[:, :d], full_matrices=False)
     keep = s > cut * s.max(initial=0)
     weight = np.zeros((len(s), np.size(alpha)))

@@ -1,8 +1,8 @@
 """Two-class logistic regression by Newton steps, many penalties and folds at once as columns of one product.
 
 Letters: n rows, d columns, k problems ("columns" of the product), f folds; X (n, d) dense or CSR.
-A problem minimises mean(log(1 + exp(-sign * (X w + b)))) + penalty / 2 |w|^2 over the weighted rows of its fold.
-Hessians are used stale while they still shrink the error well: a product costs n d, a Hessian n d^2.
+A problem minimises mean(log(1 + exp(-sign (X w + b)))) + penalty / 2 |w|^2 over the weighted rows of its
+fold. Hessians are used stale while they still shrink the error well: a product costs n d, a Hessian n d^2.
 """
 
 from collections import deque
@@ -24,7 +24,7 @@ SINGULAR = 1e-13  # reciprocal condition below which a step is taken in the well
 
 @dataclass(frozen=True)
 class Rows:
-    """The data of all problems. ``of`` (k,) says which fold's weights, a row of ``weight`` (f, n), a problem uses."""
+    """The data of all problems; ``of`` (k,) says which row of ``weight`` (f, n) a problem uses."""
 
     X: object
     sign: np.ndarray
@@ -49,7 +49,7 @@ class Rows:
 
 @dataclass
 class Lines:
-    """Where the k problems stand: W (k, d), b (k,), n_iter (k,), converged (k,), and the Hessian each one steps by."""
+    """Where k problems stand: W (k, d), b, n_iter, converged (k,), and the Hessian each one steps by."""
 
     W: np.ndarray
     b: np.ndarray
@@ -59,7 +59,7 @@ class Lines:
 
 
 def rows_for(X, positive, weight, of, fit_intercept):
-    """Build Rows; a dense X whose means dwarf its spread is moved there for good, or the products would lose digits."""
+    """Build Rows -> Rows, how far X was moved (d,): means that dwarf the spread would cost digits."""
     centre = np.zeros(X.shape[1])
     if fit_intercept:
         none = np.zeros((X.shape[0], 0))
@@ -73,7 +73,7 @@ def rows_for(X, positive, weight, of, fit_intercept):
 
 
 def evaluate(rows, W, b, wanted=()):
-    """W (k, d), b (k,) about the centre -> loss (k,), gradient (k, d + 1), Hessians (wanted, d + 1, d + 1); means."""
+    """W (k, d), b (k,) about the centre -> loss (k,), slope (k, d + 1), Hessians (wanted, d + 1, d + 1)."""
     k, d = W.shape
     lift = b - W @ rows.centre
 
@@ -113,7 +113,7 @@ def _curve(X, root):
 
 
 class _Step:
-    """Newton steps by one Hessian (d + 1, d + 1) and penalty; ``scale`` (d,) turns w into units of its spread."""
+    """Newton steps by one Hessian (d + 1, d + 1) and penalty; ``scale`` (d,) turns w into its spread."""
 
     def __init__(self, hessian, penalty, fit_intercept):
         size = len(hessian) if fit_intercept else len(hessian) - 1
@@ -161,7 +161,7 @@ def solve(rows, penalty, start, tol, max_iter, stale=0.2):
 
 
 class _State:
-    """Where each problem stands between two products: the accepted point, and the step being tried from it."""
+    """Where each problem stands between two products: the point accepted, and the step being tried."""
 
     def __init__(self, rows, penalty, start, tol):
         k, d = start.W.shape

@@ -6,7 +6,7 @@ FOLDS_AT_ONCE = 16  # two bits a fold beside a 32-bit label fit in one 64-bit ke
 
 
 def _codes(folds, n_rows):
-    """(folds, n_rows) uint8: 1 where a fold trains on a row, 2 where it tests; None when a row occurs twice."""
+    """(folds, n_rows) uint8: 1 where a fold trains on a row, 2 where it tests; None if one occurs twice."""
     codes = np.zeros((len(folds), n_rows), np.uint8)
     for code, (train, test) in zip(codes, folds, strict=True):
         code[train] += 1
@@ -17,7 +17,7 @@ def _codes(folds, n_rows):
 
 
 def parts_of(folds, n_rows, most):
-    """folds [(train, test)] -> parts [rows], train [[part]], test [[part]] a fold; None when over ``most`` parts.
+    """folds [(train, test)] -> parts [rows], train and test [[part]] of each fold; None if over ``most``.
 
     Also None when a fold draws a row twice (bootstrap): such folds are no sums of parts.
     """

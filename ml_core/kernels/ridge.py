@@ -17,9 +17,9 @@ DENSE = 2e7  # cells up to which a wide sparse X is made dense
 
 @threads.single
 def ridge(X, Y, weight, fit_intercept, alpha, method="auto"):
-    """Minimise |Y - X W|^2 + alpha |W|^2 -> W (d, t), offset (d + t,) with intercept = offset_y - offset_x W, solver.
+    """Minimise |Y - X W|^2 + alpha |W|^2 -> W (d, t), offset (d + t,), solver's name.
 
-    ``method``: auto, svd, lsqr, or nonnegative (W >= 0).
+    The intercept is offset_y - offset_x W. ``method``: auto, svd, lsqr, or nonnegative (W >= 0).
     """
     n, d = X.shape
     alpha = np.broadcast_to(np.asarray(alpha, np.float64), Y.shape[1])
@@ -79,11 +79,10 @@ def _means(X, Y, weight):
     weight = np.ones(len(Y)) if weight is None else weight
     shift = gram.shift_of(X, Y)
     d = X.shape[1]
+    away = X.T @ weight if issparse(X) else weight @ (X - shift[:d])
     if issparse(X):
-        x = X.T @ weight / weight.sum()
-    else:
-        x = shift[:d] + weight @ (X - shift[:d]) / weight.sum()
-    return np.concatenate([x, shift[d:] + weight @ (Y - shift[d:]) / weight.sum()])
+        shift[:d] = 0
+    return shift + np.concatenate([away, weight @ (Y - shift[d:])]) / weight.sum()
 
 
 def _by_lsqr(X, Y, weight, offset, alpha):

@@ -4,7 +4,7 @@
 def direction(slope, pairs, inverse):
     """Minus an inverse Hessian times the slope (any shape), by the two loops of Nocedal 1980.
 
-    ``pairs`` are the last (step, change of slope), oldest first; ``inverse`` is the near inverse they correct.
+    ``pairs`` are the last (step, change of slope), oldest first; ``inverse`` is the inverse they correct.
     """
     R, shares = slope.copy(), []
     for step, change in reversed(pairs):

@@ -1,9 +1,10 @@
 """Logistic regression of many classes, or of many columns: L-BFGS in the eigenvectors of a near Hessian.
 
-Letters: n rows, d columns, q classes (1 when there are two labels: then a score is the log odds of the second).
+Letters: n rows, d columns, q classes (1 for two labels: a score is then the log odds of the second).
 X (n, d) dense or CSR, W (q, d + 1) with the intercepts last, scores Z (q, b) of a block of b rows.
-The Hessian is near S x G, the classes' mean covariance (q, q) times the Gram of X (d, d): in the eigenvectors of both
-it is diagonal whatever the penalty, so one decomposition serves a whole path. Wide X: the diagonal of G only.
+The Hessian is near S x G, the classes' mean covariance (q, q) times the Gram of X (d, d): in the
+eigenvectors of both it is diagonal whatever the penalty, so one decomposition serves a whole path. Wide X:
+G's diagonal only.
 """
 
 from collections import deque
@@ -24,9 +25,10 @@ LEAST = 10  # steps before it is worth taking
 
 @dataclass(frozen=True)
 class Problem:
-    """Rows, codes (n,) in 0..q-1 (0 and 1 when q is 1), weights (n,) that sum to 1, and what preconditions them.
+    """Rows, codes (n,) in 0..q-1 (0 and 1 when q is 1), weights (n,) of sum 1, and what preconditions them.
 
-    ``basis`` (d, d) are eigenvectors of the centred Gram, None for the unit vectors; ``values`` (d,) its eigenvalues.
+    ``basis`` (d, d) are eigenvectors of the centred Gram, None for unit vectors; ``values`` (d,) its
+    eigenvalues.
     """
 
     X: object
@@ -69,7 +71,7 @@ def _squares(X, weight, centre):
 
 
 def evaluate(p, W):
-    """W (q, d + 1), intercepts at the centre -> loss, slope (q, d + 1), S (q, q) the classes' mean covariance."""
+    """W (q, d + 1), intercepts at the centre -> loss, slope (q, d + 1), classes' mean covariance (q, q)."""
     d = p.X.shape[1]
     lift = (W[:, -1] - W[:, :-1] @ p.centre)[:, None]
 
@@ -101,7 +103,7 @@ def evaluate(p, W):
 
 
 def _share(Z, codes, weight):
-    """Scores Z (q, b), overwritten -> weighted loss, probabilities (q, b) of the classes (of label 1 when q is 1)."""
+    """Scores Z (q, b), overwritten -> weighted loss, probabilities (q, b); of label 1 when q is 1."""
     if len(Z) == 1:
         margin = np.where(codes == 1, Z[0], -Z[0])
         E = np.exp(-np.abs(Z))
@@ -136,7 +138,7 @@ def _near_inverse(p, spread, penalty):
 
 
 def _price(p):
-    """How many products the exact Hessian costs; infinite where it is too large. Thin products run at a quarter speed."""
+    """How many products the exact Hessian costs, thin ones at a quarter of its speed; inf if too large."""
     n, d = p.X.shape
     size = p.q * (d + 1)
     if size > EXACT:
@@ -145,7 +147,7 @@ def _price(p):
 
 
 def _exact_inverse(p, W, penalty):
-    """The inverse of the Hessian at W as a function like ``_near_inverse``; None where it is close to singular."""
+    """The inverse Hessian at W, a function like ``_near_inverse``; None where it is close to singular."""
     d, q = p.X.shape[1], p.q
     size = q * (d + 1)
     lift = (W[:, -1] - W[:, :-1] @ p.centre)[:, None]

@@ -1,8 +1,8 @@
 """The same bits at any number of threads.
 
-BLAS splits a product differently for one thread and for two, and the sums then differ in their last digits. So BLAS
-works alone here, on blocks whose bounds depend on the data's shape only; our own threads share the blocks out, and
-what they return is taken in order.
+BLAS splits a product differently for one thread and for two, and the sums then differ in their last digits.
+So BLAS works alone here, on blocks whose bounds depend on the data's shape only; our own threads share the
+blocks out, and what they return is taken in order.
 """
 
 import functools
@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 
 BLOCK = 1 << 17  # numbers in a block: 1 MB, so that a block stays in the second-level cache
 SLABS = 64  # jobs at most: partial sums in memory, and the least any thread waits for
@@ -28,7 +29,7 @@ def _blas():
 
 @contextmanager
 def alone():
-    """Hold every BLAS at one thread inside; yields how many threads it had, which the caller may use instead."""
+    """Hold every BLAS at one thread; yields how many it had, which the caller may use instead."""
     with _lock:
         if _inside["depth"] == 0:
             pools = _blas()
@@ -56,7 +57,7 @@ def single(function):
 
 
 def slabs(n_rows, width, least=512):
-    """Cut n_rows into slabs (at most SLABS) of whole blocks -> list of lists of slices; depends on the shape only."""
+    """Cut n_rows into slabs of whole blocks -> [[slice]], by the shape only; SLABS of them at most."""
     rows = max(least, BLOCK // max(width, 1))
     starts = range(0, n_rows, rows)
     each = max(
@@ -74,13 +75,11 @@ def in_order(work, jobs):
             yield from map(work, jobs)
             return
         with ThreadPoolExecutor(threads) as pool:
-            waiting = deque()
-            for job in jobs:
-                waiting.append(pool.submit(work, job))
-                if len(waiting) > 2 * threads:  # what is ready must not pile up
-                    yield waiting.popleft().result()
-            while waiting:
+            rest = iter(jobs)
+            waiting = deque(pool.submit(work, job) for job in islice(rest, 2 * threads))
+            while waiting:  # what is ready must not pile up: a job starts when a result is taken
                 yield waiting.popleft().result()
+                waiting.extend(pool.submit(work, job) for job in islice(rest, 1))
 
 
 def total(work, jobs):

@@ -116,7 +116,7 @@ class GaussianNB(ClassifierMixin, BaseEstimator):
         return self.classes_[best]
 
     def score_many(self, X, y, candidates, folds, scorer=None):
-        """Scores (candidates, folds), equal to one fit at a time; the class sums of a fold serve every var_smoothing."""
+        """Scores (candidates, folds), equal to one fit at a time; a fold's sums serve every var_smoothing."""
         from ml_core.models.bayes_path import score_bayes
 
         return score_bayes(self, X, y, candidates, folds, scorer)

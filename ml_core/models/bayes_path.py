@@ -8,10 +8,11 @@ import numpy as np
 from ml_core.kernels import classsums, threads
 from ml_core.kernels.parts import parts_of
 from ml_core.models import scoring
-from ml_core.models.bayes import EXACT, constants
+from ml_core.models.bayes import constants
 from ml_core.models.line import read_whole
 
 MEMORY = 2.5e8  # bytes of class sums held at once
+SMALL = 1e-8  # error of a log likelihood that a score from sums may have
 COLUMNS = 256  # columns of likelihoods made at once
 
 
@@ -22,19 +23,21 @@ def score_bayes(model, X, y, candidates, folds, scorer):
     name = scoring.name_of(scorer, "accuracy")
     read, labels = read_whole(X), np.asarray(y)
     plan = scoring.groups(model, candidates, "var_smoothing", lambda trial: True)
-    if isinstance(read, np.ndarray) and labels.ndim == 1 and labels.dtype.kind in "biuOSU" and plan:
-        classes, codes = np.unique(labels, return_inverse=True)
-        centre = classsums.centres_of(read, codes, len(classes))
-        for j, sums in enumerate(fold_sums(read, codes, len(classes), centre, [train for train, _ in folds])):
-            if sums[0].min() == 0:
-                continue  # a class without a training row is no class of that fit
-            held = scoring.Held(X, y, folds[j][1], scorer)
-            right = codes[held.rows] if name == "accuracy" else None
-            for trial, indices, smoothings in plan:
-                known = _models(trial, sums, centre, np.array(smoothings))
-                if known is not None:
-                    chosen = np.array(indices)[known["sure"]]
-                    scores[chosen, j] = _scored(trial, read, classes, known, (held, right))
+    usable = isinstance(read, np.ndarray) and labels.ndim == 1 and labels.dtype.kind in "biuOSU" and plan
+    if not usable:
+        return scoring.score_rest(model, (X, y), (candidates, folds), scorer, scores)
+    classes, codes = np.unique(labels, return_inverse=True)
+    centre = classsums.centres_of(read, codes, len(classes))
+    for j, sums in enumerate(fold_sums(read, codes, len(classes), centre, [train for train, _ in folds])):
+        if sums[0].min() == 0:
+            continue  # a class without a training row is no class of that fit
+        held = scoring.Held(X, y, folds[j][1], scorer)
+        right = codes[held.rows] if name == "accuracy" else None
+        for trial, indices, smoothings in plan:
+            known = _models(trial, sums, centre, np.array(smoothings))
+            if known is not None:
+                chosen = np.array(indices)[known["sure"]]
+                scores[chosen, j] = _scored(trial, read, classes, known, (held, right))
     return scoring.score_rest(model, (X, y), (candidates, folds), scorer, scores)
 
 
@@ -62,7 +65,9 @@ def _models(trial, sums, centre, smoothings):
     mean, var, error = classsums.spreads(sums, centre)
     epsilon = smoothings * classsums.pooled(sums[0], mean, var).max()
     every = var + epsilon[:, None, None]
-    sure = (error <= EXACT * every).all(axis=(1, 2)) & (every > 0).all(axis=(1, 2))
+    # an error of a variance weighs as much as the farthest row lies away, in variances
+    reach = sums[2].sum(axis=0) + (np.ptp(centre, axis=0) ** 2 if centre.ndim > 1 else 0.0)
+    sure = ((error * reach <= SMALL * every**2) & (every > 0)).all(axis=(1, 2))
     share = sums[0] / sums[0].sum() if prior is None else prior
     return {
         "sure": sure,

@@ -1,6 +1,6 @@
 """What linear models share: targets in, a line out.
 
-Letters: n rows, d columns, t targets, q classes; W (d, t), offset (d + t,) with intercept = offset_y - offset_x W.
+Letters: n rows, d columns, t targets, q classes; W (d, t), offset (d + t,); intercept offset_y - offset_x W.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ def read_rows(model, X, y):
 
 
 def read_whole(X):
-    """X as floats, or None where its shares cannot be taken as a whole: a bad cell somewhere, or sparse and very wide."""
+    """X as floats; None where no sums can be taken of all of it: a bad cell, or sparse and very wide."""
     try:
         X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
     except ValueError:
@@ -50,7 +50,7 @@ def line(model, X):
 
 
 def signs(y):
-    """Labels (n,) or multilabel (n, q) -> classes (q,), targets of -1 and 1, (n, 1) for two classes, else (n, q)."""
+    """Labels (n,) or multilabel (n, q) -> classes (q,), targets of -1 and 1 (n, q), (n, 1) for two."""
     check_classification_targets(y)
     if type_of_target(y) == "multilabel-indicator":
         y = y.toarray() if issparse(y) else np.asarray(y)
@@ -82,7 +82,7 @@ def method(model):
     if model.positive:
         if model.solver not in ("auto", "lbfgs"):
             raise ValueError(
-                f"solver={model.solver!r} cannot keep coefficients positive; use 'auto', or set positive=False"
+                f"solver={model.solver!r} keeps no coefficients positive; use 'auto', or set positive=False"
             )
         return "nonnegative"
     if model.solver == "lbfgs":

@@ -71,7 +71,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         offset, G = gram.moments(X, Y, weight, self.fit_intercept)
         if np.isfinite(G).all() and len(Y) > d:
             values = np.linalg.eigvalsh(G[:d, :d])
-            # the Gram tells no small singular value from zero; where one may lie near tol, the rows must be factored
+            # the Gram tells no small singular value from zero; where one may lie near tol, factor the rows
             if values[0] > max(1e-10, (2 * self.tol) ** 2) * values[-1]:
                 factor = leastsquares.Factor(G[:d, :d])
                 W = factor.solve(G[:d, d:])
@@ -109,9 +109,9 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):
     copy_X, max_iter, tol, random_state
         Taken for scikit-learn's sake: X is never changed and nothing here stops early.
     solver : {"auto", "cholesky", "svd", "lsqr", "sparse_cg", "lbfgs"}
-        "auto" and "cholesky" take the Gram matrix and fall back to "svd" by themselves when its condition asks for
-        it; "lsqr" and "sparse_cg" iterate to full precision on a sparse X and are "auto" on a dense one. "sag" and
-        "saga" are refused: they reach the same coefficients, later.
+        "auto" and "cholesky" take the Gram matrix and fall back to "svd" when its condition asks for it;
+        "lsqr" and "sparse_cg" iterate to full precision on a sparse X and are "auto" on a dense one.
+        "sag" and "saga" are refused: they reach the same coefficients, later.
     positive : bool
         Coefficients >= 0, found exactly.
     """

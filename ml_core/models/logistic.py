@@ -1,7 +1,7 @@
-"""Logistic regression, two classes or many, dense or sparse: scikit-learn's names on Newton and L-BFGS kernels.
+"""Logistic regression, two classes or many, dense or sparse: scikit-learn's names on our kernels.
 
-Letters: n rows, d columns, q classes. The objective is scikit-learn's, C * sum of losses + |w|^2 / 2, as a mean:
-mean of losses + penalty / 2 |w|^2 with penalty = 1 / (C * total weight).
+Letters: n rows, d columns, q classes. The objective is scikit-learn's, C * sum of losses + |w|^2 / 2,
+written as mean of losses + penalty / 2 |w|^2 with penalty = 1 / (C * total weight).
 """
 
 import warnings
@@ -35,13 +35,14 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     l1_ratio : float
         Only 0 (l2) is known here.
     tol : float
-        Stop when the largest slope is below tol and the next step would move coefficients by less than tol / 1000 of
-        the largest, so that two ways to the same minimum agree to six digits.
+        Stop when the largest slope is below tol and the next step would move coefficients by less than tol
+        / 1000 of the largest, so that two ways to the same minimum agree to six digits.
     fit_intercept : bool
     class_weight : dict, "balanced" or None
     solver : str
-        Any of scikit-learn's names but "liblinear", which penalises the intercept. It changes nothing: two classes and
-        up to 1024 columns take Newton steps, everything else L-BFGS in the eigenvectors of a near Hessian.
+        Any of scikit-learn's names but "liblinear", which penalises the intercept. It changes nothing: two
+        classes and up to 1024 columns take Newton steps, all else L-BFGS in the eigenvectors of a near
+        Hessian.
     max_iter : int
     warm_start : bool
         Start from the last fit's coefficients.
@@ -126,7 +127,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             return None
         if self.coef_.shape != (q, d):
             raise ValueError(
-                f"warm_start: coef_ of the last fit has shape {self.coef_.shape}, but must be {(q, d)} for these rows; "
+                f"warm_start: coef_ of the last fit has shape {self.coef_.shape}, but must be {(q, d)} here; "
                 "fit a clone, or set warm_start=False"
             )
         return np.column_stack([self.coef_, self.intercept_]).astype(np.float64)
@@ -162,7 +163,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         return log_softmax(score, axis=1)
 
     def score_many(self, X, y, candidates, folds, scorer=None):
-        """Scores (candidates, folds), equal to one fit at a time; all C and folds are columns of one product."""
+        """Scores (candidates, folds), equal to one fit at a time; C and folds are columns of one product."""
         from ml_core.models.logistic_path import score_logistic
 
         return score_logistic(self, X, y, candidates, folds, scorer)
@@ -177,8 +178,8 @@ def strength_of(model):
     """C, or inf for no penalty, once everything we do not know is refused."""
     if model.penalty in ("l1", "elasticnet") or model.l1_ratio not in (0, None):
         raise ValueError(
-            f"penalty={model.penalty!r} with l1_ratio={model.l1_ratio!r}: only l2 (l1_ratio=0) or no penalty (C=inf) is "
-            "known here; sklearn.linear_model.LogisticRegression(solver='saga') knows l1"
+            f"penalty={model.penalty!r} with l1_ratio={model.l1_ratio!r}: only l2 (l1_ratio=0) or no penalty "
+            "(C=inf) is known here; sklearn.linear_model.LogisticRegression(solver='saga') knows l1"
         )
     if model.dual:
         raise ValueError("dual=True is for the solver 'liblinear' only; set dual=False")
@@ -189,7 +190,7 @@ def strength_of(model):
         )
     if model.penalty != "deprecated":
         warnings.warn(
-            f"penalty={model.penalty!r} is deprecated as in scikit-learn 1.8: leave it out, and say C=inf for no penalty",
+            f"penalty={model.penalty!r} is deprecated, as in scikit-learn 1.8: leave it out; C=inf is none",
             FutureWarning,
             stacklevel=3,
         )
@@ -214,7 +215,7 @@ def warn_unconverged(model):
     from sklearn.exceptions import ConvergenceWarning
 
     warnings.warn(
-        f"{type(model).__name__} stopped after max_iter={model.max_iter} steps without reaching tol={model.tol:g}: "
+        f"{type(model).__name__} stopped at max_iter={model.max_iter} without reaching tol={model.tol:g}: "
         "scale the columns, lower C, or raise max_iter",
         ConvergenceWarning,
         stacklevel=3,

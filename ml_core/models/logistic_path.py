@@ -1,4 +1,4 @@
-"""All C and folds of a logistic regression together: columns of one product, each beginning at its C's first answer.
+"""All C and folds of a logistic regression together: columns of one product.
 
 Letters: n rows, d columns, c strengths, f folds, k = c f problems.
 """
@@ -123,7 +123,7 @@ def _path(trial, X, codes, weight, strengths):
 
 
 def _scored(trial, X, known, lines, held):
-    """Scores of the trusted lines; ``known`` is (their parameters, classes), ``held`` (rows, right codes or None)."""
+    """Scores of the trusted lines; known = (parameters, classes), held = (rows, right codes or None)."""
     W, b = lines[0][lines[2]], lines[1][lines[2]]
     held, right = held
     if right is not None and len(W):

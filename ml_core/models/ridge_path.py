@@ -1,7 +1,8 @@
 """All penalties and folds of the ridge family at the price of one pass over the rows.
 
-Letters: n rows, d columns, t targets, a penalties, p = d + t + 1; shares (p, p) and shift as in ``kernels.gram``.
-A fold's training share is the sum of the shares of the parts it trains on: nothing is subtracted, so nothing cancels.
+Letters: n rows, d columns, t targets, a penalties, p = d + t + 1; shares (p, p), shift as in
+``kernels.gram``. A fold's training share is the sum of the shares of its parts: nothing is subtracted, so
+nothing cancels.
 """
 
 import numpy as np
@@ -24,28 +25,25 @@ COLUMNS = 256  # columns of predictions made at once
 def score_regressors(model, X, y, candidates, folds, scorer):
     """Scores (candidates, folds) of LinearRegression or Ridge."""
     scores = np.full((len(candidates), len(folds)), np.nan)
-    name = scoring.name_of(scorer, "r2")
-    read = read_whole(X)
-    plan = _plan(model, candidates) if read is not None else []
-    if plan:
-        try:
-            Y = check_array(y, ensure_2d=False, dtype=np.float64)
-        except ValueError:  # a missing target somewhere: one fit at a time says on which fold
-            plan = []
-    if plan:
-        one, Y = Y.ndim == 1, Y.reshape(len(Y), -1)
-        shift = gram.shift_of(read, Y)
-        for j, (train, test) in enumerate(fold_shares(read, Y, None, shift, folds)):
-            if len(folds[j][0]) < read.shape[1]:
-                continue  # wide: the (n, n) system of one fit is smaller
-            held = scoring.Held(X, y, folds[j][1], scorer)
-            for trial, indices, alphas in plan:
-                lines = path(trial, train, shift, alphas, read.shape[1])
-                scores[indices, j] = quadratic(test, shift, lines, name)
-                for i in indices[np.isnan(scores[indices, j]) & lines[2]]:
-                    k = np.flatnonzero(indices == i)[0]
-                    fitted = scoring.dressed(model, candidates[i], read, {"n_iter_": None})
-                    scores[i, j] = held.score(set_line(fitted, lines[0][k], lines[1][k], one, read.dtype))
+    read, targets = read_whole(X), _numbers(y)
+    plan = _plan(model, candidates) if read is not None and targets is not None else []
+    if not plan:
+        return scoring.score_rest(model, (X, y), (candidates, folds), scorer, scores)
+    name, Y = scoring.name_of(scorer, "r2"), targets.reshape(len(targets), -1)
+    shift = gram.shift_of(read, Y)
+    for j, (train, test) in enumerate(fold_shares(read, Y, None, shift, folds)):
+        if len(folds[j][0]) < read.shape[1]:
+            continue  # wide: the (n, n) system of one fit is smaller
+        held = scoring.Held(X, y, folds[j][1], scorer)
+        for trial, indices, alphas in plan:
+            lines = path(trial, train, shift, alphas, read.shape[1])
+            found = quadratic(test, shift, lines, name)
+            for k in np.flatnonzero(np.isnan(found) & lines[2]):
+                fitted = scoring.dressed(model, candidates[indices[k]], read, {"n_iter_": None})
+                found[k] = held.score(
+                    set_line(fitted, lines[0][k], lines[1][k], targets.ndim == 1, read.dtype)
+                )
+            scores[indices, j] = found
     return scoring.score_rest(model, (X, y), (candidates, folds), scorer, scores)
 
 
@@ -53,35 +51,48 @@ def score_regressors(model, X, y, candidates, folds, scorer):
 def score_classifiers(model, X, y, candidates, folds, scorer):
     """Scores (candidates, folds) of RidgeClassifier."""
     scores = np.full((len(candidates), len(folds)), np.nan)
-    name = scoring.name_of(scorer, "accuracy")
-    read = read_whole(X)
-    plan = _plan(model, candidates) if read is not None else []
-    try:
-        labels = np.asarray(y)
-        plan = plan if labels.ndim == 1 else []
-        classes, Y = signs(labels)
-    except ValueError:
-        plan = []
-    if plan:
-        codes = np.searchsorted(classes, labels)
-        shift = gram.shift_of(read, Y)
-        for trial, indices, alphas in plan:
-            weights = _fold_weights(trial.class_weight, labels, folds)
-            for j, (train, _) in enumerate(fold_shares(read, Y, weights, shift, folds)):
-                rows, held_out = folds[j]
-                if len(rows) < read.shape[1] or len(np.unique(codes[rows])) < len(classes):
-                    continue
-                lines = path(trial, train, shift, alphas, read.shape[1])
-                held = scoring.Held(X, y, held_out, scorer)
-                if name == "accuracy":
-                    scores[indices[lines[2]], j] = _accuracies(read[held_out], codes[held_out], lines)
-                    continue
-                for k in np.flatnonzero(lines[2]):
-                    known = {"n_iter_": None, "classes_": classes, "_multilabel": False}
-                    fitted = scoring.dressed(model, candidates[indices[k]], read, known)
-                    set_line(fitted, lines[0][k], lines[1][k], False, read.dtype)
-                    scores[indices[k], j] = held.score(fitted)
+    read, labels = read_whole(X), np.asarray(y)
+    known = _classes(labels) if read is not None else None
+    for trial, indices, alphas in _plan(model, candidates) if known else ():
+        classes, Y = known
+        codes, shift = np.searchsorted(classes, labels), gram.shift_of(read, Y)
+        weights = _fold_weights(trial.class_weight, labels, folds)
+        for j, (train, _) in enumerate(fold_shares(read, Y, weights, shift, folds)):
+            rows = folds[j][0]
+            if len(rows) < read.shape[1] or len(np.unique(codes[rows])) < len(classes):
+                continue
+            lines = path(trial, train, shift, alphas, read.shape[1])
+            held = scoring.Held(X, y, folds[j][1], scorer)
+            if scoring.name_of(scorer, "accuracy") == "accuracy":
+                found = _accuracies(read[held.rows], codes[held.rows], lines)
+            else:
+                dress = [scoring.dressed(model, candidates[i], read, {}) for i in indices[lines[2]]]
+                found = [held.score(fitted) for fitted in _classifiers(dress, classes, lines, read.dtype)]
+            scores[indices[lines[2]], j] = found
     return scoring.score_rest(model, (X, y), (candidates, folds), scorer, scores)
+
+
+def _numbers(y):
+    """Targets as floats; None where one is missing: one fit at a time says on which fold."""
+    try:
+        return check_array(y, ensure_2d=False, dtype=np.float64)
+    except ValueError:
+        return None
+
+
+def _classes(labels):
+    """Classes and targets of -1 and 1, or None for labels that no share can be taken of as a whole."""
+    try:
+        return signs(labels) if labels.ndim == 1 else None
+    except ValueError:
+        return None
+
+
+def _classifiers(dressed, classes, lines, dtype):
+    """Give each dressed classifier its line."""
+    for k, fitted in zip(np.flatnonzero(lines[2]), dressed, strict=True):
+        fitted.classes_, fitted.n_iter_, fitted._multilabel = classes, None, False
+        yield set_line(fitted, lines[0][k], lines[1][k], False, dtype)
 
 
 def _plan(model, candidates):
@@ -107,7 +118,7 @@ def _fold_weights(class_weight, labels, folds):
 
 
 def fold_shares(X, Y, weights, shift, folds):
-    """Yield (training share, held-out share) a fold; ``weights`` is None or (folds, n), for training rows only."""
+    """Yield (training share, held-out share) a fold; weights of training rows (folds, n), or None."""
     size = 8 * (len(shift) + 1) ** 2
     cut = None
     if weights is None:
@@ -125,7 +136,7 @@ def fold_shares(X, Y, weights, shift, folds):
 
 
 def path(trial, train, shift, alphas, d):
-    """Training share -> W (a, d, t), offset (a, d + t), trusted (a,), which of them the share alone gives well."""
+    """Training share -> W (a, d, t), offset (a, d + t), trusted (a,): which ones the share gives well."""
     if trial.fit_intercept:
         mean, G, lost = gram.centre(train)
         offset = shift + mean
@@ -158,7 +169,7 @@ def _full_rank(trial, C):
 
 
 def quadratic(test, shift, lines, name):
-    """Held-out share and lines -> scores (a,), nan where the share cannot tell or name is no quadratic score."""
+    """Held-out share, lines -> scores (a,); nan where the share cannot tell or the score is not quadratic."""
     W, offset, trusted = lines
     scores = np.full(len(W), np.nan)
     d, n = W.shape[1], test[-1, -1]

@@ -1,4 +1,4 @@
-"""What every ``score_many`` needs around its kernel: which scorer, which candidates together, one fit at a time."""
+"""What every ``score_many`` needs around its kernel: which scorer, which candidates go together."""
 
 import warnings
 
@@ -14,7 +14,7 @@ QUICK = {  # scikit-learn's function -> the scorers' names we know a shorter way
 
 
 def name_of(scorer, default):
-    """Name of a scorer (name, scikit-learn scorer or None for the estimator's own) if it is in QUICK, else None."""
+    """Name of a scorer (a name, scikit-learn's, None for the estimator's own) if in QUICK, else None."""
     if scorer is None:
         return default
     if isinstance(scorer, str):
@@ -64,8 +64,8 @@ def score_rest(model, data, trials, scorer, scores):
 def groups(model, candidates, fast, allowed):
     """Candidates that can share work -> [(a model with their common parameters, [index], [values of fast])].
 
-    ``fast`` names the parameter that may vary inside a group; ``allowed(model)`` says whether the kernel knows the
-    model; candidates that set anything unknown or not allowed are left out, for one fit at a time to judge.
+    ``fast`` names the parameter that may vary inside a group; ``allowed(model)`` says whether the kernel
+    knows the model. A candidate that is refused or unknown is left out, for one fit at a time to judge.
     """
     found = {}
     for i, candidate in enumerate(candidates):
