@@ -1,0 +1,145 @@
+"""A search space: what a model's yaml says about its parameters, as points of a grid or as draws.
+
+A candidate is a dict parameter -> value, of values that json can hold: what was tried can be read anywhere.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import product
+
+KEYS = ("low", "high", "log", "int")
+
+
+@dataclass(frozen=True)
+class Values:
+    """A list of values, tried in its order."""
+
+    values: tuple
+
+    def points(self, n):
+        """All values, whatever n."""
+        return list(self.values)
+
+    def draw(self, rng):
+        """One of them."""
+        return self.values[rng.integers(len(self.values))]
+
+    def size(self):
+        """How many there are."""
+        return len(self.values)
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from low to high, both included, spread evenly or in their logarithm; whole or not."""
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+
+    def points(self, n):
+        """At most n points, the ends among them."""
+        return list(dict.fromkeys(self._at(i / (n - 1) if n > 1 else 0.5) for i in range(n)))
+
+    def draw(self, rng):
+        """One number."""
+        if self.whole and not self.log:
+            return int(rng.integers(self.low, self.high, endpoint=True))
+        return self._at(rng.random())
+
+    def size(self):
+        """How many there are."""
+        return self.high - self.low + 1 if self.whole else math.inf
+
+    def _at(self, share):
+        if share in (0, 1):
+            found = self.high if share else self.low
+        elif self.log:
+            found = math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
+        else:
+            found = self.low + share * (self.high - self.low)
+        # the last digits of exp differ between machines, and would make other candidates of them
+        found = min(max(float(f"{found:.12g}"), self.low), self.high)
+        return round(found) if self.whole else found
+
+
+@dataclass(frozen=True)
+class Space:
+    """Parameter -> Values or Range. An empty space has one candidate: the model as it is."""
+
+    axes: dict
+
+    def grid(self, points):
+        """Every combination, at most ``points`` points of each range; the last parameter changes fastest."""
+        columns = [axis.points(points) for axis in self.axes.values()]
+        return [dict(zip(self.axes, values, strict=True)) for values in product(*columns)]
+
+    def grid_size(self, points):
+        """How many candidates ``grid`` would make, without making them."""
+        return math.prod(len(axis.points(points)) for axis in self.axes.values())
+
+    def draw(self, rng):
+        """One candidate at random."""
+        return {name: axis.draw(rng) for name, axis in self.axes.items()}
+
+    def size(self):
+        """How many candidates there are; inf when a range is not whole."""
+        return math.prod(axis.size() for axis in self.axes.values())
+
+
+def parse(given, where="model.space"):
+    """{parameter: [values] or {low, high, log, int}} -> Space; ValueError names what is wrong."""
+    if given is None:
+        return Space({})
+    if not isinstance(given, dict):
+        raise ValueError(f"{where}: got {given!r}, must be a mapping of parameters to lists or ranges")
+    return Space({name: _axis(axis, f"{where}.{name}") for name, axis in given.items()})
+
+
+def _axis(given, where):
+    if isinstance(given, dict):
+        return _range(given, where)
+    if not isinstance(given, list | tuple):
+        raise ValueError(f"{where}: got {given!r}, must be a list or {{low, high, log, int}}")
+    if not given:
+        raise ValueError(f"{where}: the list is empty; give values, or remove {where.rpartition('.')[2]}")
+    for value in given:
+        _check_value(value, where)
+    return Values(tuple(given))
+
+
+def _check_value(value, where):
+    if isinstance(value, list | tuple):
+        for item in value:
+            _check_value(item, where)
+    elif value is not None and not isinstance(value, str | bool | int | float):
+        raise ValueError(
+            f"{where}: got {value!r} ({type(value).__name__}), allowed are numbers, text, true, false, null "
+            "and lists of these"
+        )
+    elif isinstance(value, float) and math.isnan(value):
+        raise ValueError(f"{where}: got nan, must be a number")
+
+
+def _range(given, where):
+    unknown = [key for key in given if key not in KEYS]
+    missing = [key for key in ("low", "high") if key not in given]
+    if unknown:
+        raise ValueError(f"{where}: got {unknown[0]!r}, a range has {', '.join(KEYS)}")
+    if missing:
+        raise ValueError(f"{where}: a range needs {' and '.join(missing)}")
+    low, high, log, whole = given["low"], given["high"], given.get("log", False), given.get("int", False)
+    for key, value in (("low", low), ("high", high)):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ValueError(f"{where}.{key}: got {value!r}, must be a number (1e-3 needs its dot: 1.0e-3)")
+    for key, value in (("log", log), ("int", whole)):
+        if not isinstance(value, bool):
+            raise ValueError(f"{where}.{key}: got {value!r}, must be true or false")
+    if low >= high:
+        raise ValueError(f"{where}: low is {low}, must be below high, which is {high}")
+    if log and low <= 0:
+        raise ValueError(f"{where}: low is {low}, must be above 0 for log: true")
+    if whole and (low != int(low) or high != int(high)):
+        raise ValueError(f"{where}: low and high are {low} and {high}, must be whole for int: true")
+    return Range(int(low), int(high), log, True) if whole else Range(float(low), float(high), log)

@@ -1,0 +1,109 @@
+"""What is searched and trained: the estimator for the task, its features, both held to one result."""
+
+import contextlib
+
+from ml_core.search.space import parse
+
+TASKS = ("classification", "regression", "clustering")
+# boosting on histograms adds up column by column, so that threads change nothing: tests/steps/test_train.py
+ANY_THREADS = ("sklearn.ensemble._hist_gradient_boosting.",)
+
+
+def pick(model, task, target=None):
+    """({"estimator", "space"}, task) -> (estimator, Space); ValueError when they do not fit."""
+    if not isinstance(model, dict) or "estimator" not in model:
+        raise ValueError(f"model: got {model!r}, must have an estimator and a space, as conf/model/*.yaml do")
+    estimator, space = model["estimator"], model.get("space")
+    table = f"target {target!r} makes this a {task}" if target else f"a table without a target is for {task}"
+    if isinstance(estimator, dict):
+        if task not in estimator:
+            raise ValueError(f"model: it fits {' and '.join(estimator)}, but {table}; choose another model=")
+        estimator = estimator[task]
+    if not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
+        raise ValueError(
+            f"model.estimator: got {type(estimator).__name__}, must be an estimator of scikit-learn's kind "
+            "(fit, predict, get_params), or one for each task: classification, regression, clustering"
+        )
+    fits = _fits(estimator)
+    if fits and fits != task:
+        name = type(estimator).__name__
+        raise ValueError(f"model: {name} fits {fits}, but {table}; choose another model=, or set data.task")
+    if isinstance(space, dict) and space and set(space) <= set(TASKS):
+        space = space.get(task)
+    space = parse(space)
+    check_names(estimator, space.axes)
+    return seeded(estimator), space
+
+
+def _fits(estimator):
+    from sklearn.base import is_classifier, is_clusterer, is_regressor
+
+    tests = zip(TASKS, (is_classifier, is_regressor, is_clusterer), strict=True)
+    return next((task for task, test in tests if test(estimator)), None)
+
+
+def check_names(estimator, names, where="model.space"):
+    """ValueError for the first name that is no parameter of the estimator."""
+    import difflib
+
+    known = estimator.get_params(deep=True)
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}" if near else f"it has {', '.join(known) or 'none'}"
+            kind = type(estimator).__name__
+            raise ValueError(f"{where}.{name}: {kind} has no parameter {name!r}; {hint}")
+
+
+def seeded(estimator):
+    """A clone whose random_state, wherever it is None, is 0: the same inputs must give the same model."""
+    from sklearn.base import clone
+
+    estimator = clone(estimator)
+    open_ = {
+        name: 0
+        for name, value in estimator.get_params(deep=True).items()
+        if value is None and name.rpartition("__")[2] == "random_state"
+    }
+    return estimator.set_params(**open_)
+
+
+def ready(features, kinds, estimator):
+    """Features for a table of these kinds and this estimator, seeded; "passthrough" hands numbers on."""
+    from sklearn.utils import get_tags
+
+    if features in (None, "passthrough"):
+        from ml_core.features.passthrough import Passthrough
+
+        features = Passthrough()
+    if not (hasattr(features, "fit_transform") and hasattr(features, "get_params")):
+        raise ValueError(
+            f"features: got {type(features).__name__}, must be a transformer of scikit-learn's kind "
+            "(fit_transform, transform, get_params), or passthrough"
+        )
+    features = seeded(features)
+    known = features.get_params(deep=False)
+    if "kinds" in known:
+        features.set_params(kinds=dict(kinds))
+    if known.get("sparse") == "auto" and not get_tags(estimator).input_tags.sparse:
+        features.set_params(sparse=False)
+    return features
+
+
+def is_ours(thing):
+    """Is it, with all inside it, of ml_core, whose kernels give the same bits at any number of threads?"""
+    parts = [thing, *(v for v in thing.get_params(deep=True).values() if hasattr(v, "get_params"))]
+    return all(type(part).__module__.startswith("ml_core.") for part in parts)
+
+
+@contextlib.contextmanager
+def held(thing, alone=True):
+    """Hold BLAS and OpenMP at one thread where more would change the result, or where not ``alone``."""
+    name = type(thing).__module__ + "."
+    if is_ours(thing) or (alone and name.startswith(ANY_THREADS)):
+        yield
+        return
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        yield
