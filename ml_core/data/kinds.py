@@ -17,7 +17,7 @@ import polars as pl
 
 from ml_core.data.rows import batches
 
-TYPES = ("numeric", "integer", "boolean", "categorical", "text", "date")
+TYPES = ("numeric", "integer", "boolean", "categorical", "text", "date")  # what data.types may ask for
 SAMPLE = 200_000
 LEVELS = 50
 WORDS = 3.0
