@@ -8,11 +8,11 @@
 | infinite | a number is infinite (nan counts as missing) |
 | duplicates, key | too many rows repeat an earlier one, or any row repeats an earlier key |
 | classes | one class only, too few rows or too small a share of a class; a constant target |
-| leakage | one column predicts the target this well on rows it was not learned from (leakage.py) |
+| leakage | one column predicts the target this well, on rows it was not learned from |
 | columns | what `prepare.rules.columns` says of a column does not hold |
 
-Two findings only warn, and leave the column out of the features: `constant`, and `name`, text with a value of its
-own in nearly every row, which says nothing of a new row (`data.types.NAME=text` keeps it).
+Two findings only warn, and leave the column out of the features: `constant`, and `name`, text with a value of
+its own in nearly every row, which says nothing of a new row (`data.types.NAME=text` keeps it).
 """
 
 from collections.abc import Iterator
@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ml_core.data import findings, kinds, quality_page, rows
+from ml_core.data import findings, quality_page, rows
 from ml_core.data.findings import EXAMPLES, Finding
 from ml_core.data.survey import Facts
-from ml_core.data.table import Table
+from ml_core.data.table import KINDS, Table
 from ml_core.outcome import CheckFailed
 
 EXPECTATIONS = ("type", "min", "max", "allowed", "unique", "max_missing", "required")
@@ -57,10 +57,8 @@ class Rules:
             for word in wanted:
                 if word not in EXPECTATIONS:
                     raise ValueError(f"{where}: no rule {word!r}; allowed are {', '.join(EXPECTATIONS)}")
-            if wanted.get("type", kinds.KINDS[0]) not in kinds.KINDS:
-                raise ValueError(
-                    f"{where}.type: got {wanted['type']!r}, allowed are {', '.join(kinds.KINDS)}"
-                )
+            if wanted.get("type", KINDS[0]) not in KINDS:
+                raise ValueError(f"{where}.type: got {wanted['type']!r}, allowed are {', '.join(KINDS)}")
 
 
 @dataclass
