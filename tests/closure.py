@@ -9,7 +9,7 @@ BY_TARGET = {
     "data": ["ml_core/data"],
     "prepare": ["ml_core/data"],
     "split": ["ml_core/data"],
-    "features": ["ml_core/features.py"],
+    "features": ["ml_core/features"],
     "model": ["ml_core/models", "ml_core/kernels"],
     "search": ["ml_core/search"],
     "tracking": ["ml_core/tracking"],
@@ -70,3 +70,25 @@ def needed(step: str, sections: list[str]) -> set[Path]:
                 found |= closure(file)
     # a package's docstring decides nothing
     return {path for path in found if path.name != "__init__.py"}
+
+
+def listing(step: str, sections: list[str]) -> list[str]:
+    """The dependencies inside ml_core to write into dvc.yaml: whole folders where all of one is needed, else files."""
+    wanted = needed(step, sections)
+    by_target = {folder for section in sections for folder in BY_TARGET.get(section, [])}
+    if step in ("evaluate", "explain"):
+        by_target |= {folder for section in ("features", "model") for folder in BY_TARGET[section]}
+    folders = {str(path.parent.relative_to(ROOT)) for path in wanted} - {"ml_core"}
+    whole = {folder for folder in folders if files_under(folder) - wanted <= {ROOT / folder / "__init__.py"}}
+    whole = whole | by_target
+    singles = {
+        str(path.relative_to(ROOT)) for path in wanted if str(path.parent.relative_to(ROOT)) not in whole
+    }
+    return sorted(whole | singles)
+
+
+if __name__ == "__main__":
+    import yaml
+
+    for name, body in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].items():
+        print(f"{name}:", *listing(name, body.get("params", [])), sep="\n      - ")  # noqa: T201

@@ -87,6 +87,8 @@ def _settle(name, work, fresh, outcome):
     if final.is_dir():
         shutil.rmtree(final)
     fresh.rename(final)
+    if not outcome.metrics:
+        return
     numbers = work / f"{name}.json"
     temporary = work / f".{name}.json"
     temporary.write_text(json.dumps(outcome.metrics, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

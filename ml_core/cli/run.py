@@ -26,7 +26,7 @@ def run_pipeline(targets: list[str] | None, force: bool, as_json: bool) -> None:
     def call(name: str) -> None:
         outcome = door.step(name)
         if outcome.notes.get("message"):
-            messages.append(str(outcome.notes["message"]))
+            messages.append(f"{name}: {outcome.notes['message']}")
 
     known = None if force else settled.is_settled(recipe, params)
     if known is None:
