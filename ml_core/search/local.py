@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml_core.search.subject import held, is_ours
+from ml_core.search.subject import held, is_ours, one_job
 
 EXPLAINED = 10  # candidates without a score that are fitted once more to learn why
 
@@ -203,7 +203,7 @@ def _fit(problem, candidate, part, j):
     started = time.perf_counter()
     train, test = part.folds[j]
     try:
-        fitted = clone(problem.estimator).set_params(**candidate)
+        fitted = one_job(clone(problem.estimator).set_params(**candidate))  # the cores share candidates
         fitted.fit(rows_of(part.X, train), rows_of(part.y, train))
         scorer = problem.scorer if callable(problem.scorer) else check_scoring(fitted, problem.scorer)
         score = float(scorer(fitted, rows_of(part.X, test), rows_of(part.y, test)))
