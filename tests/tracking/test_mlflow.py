@@ -15,7 +15,6 @@ import types
 from pathlib import Path
 
 import pytest
-from laid_out import make_run
 
 from ml_core.tracking import bundle, store
 from ml_core.tracking.mlflow import Mlflow
@@ -361,27 +360,58 @@ def test_four_processes_on_a_fresh_store(make):
     assert not list(Path().glob("*.new*"))
 
 
+KILLS = """
+import os, signal, sys, time, laid_out
+from pathlib import Path
+from ml_core.tracking.mlflow import Mlflow
+
+tracker = Mlflow(patience=20)
+tracker.runs(1)  # MLflow is imported once, here; children are forks, each killed a little later
+
+def run(number):
+    return laid_out.make_run(Path("files"), receipt=str(number) * 32)
+
+def killed_after(seconds, number):
+    child = os.fork()
+    if child == 0:
+        tracker.record(run(number))
+        os._exit(0)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+for number, kills, fresh in (("a", 4, True), ("b", 24, False)):
+    began = time.monotonic()
+    if fresh:
+        Path("mlflow.db").unlink()
+    tracker.record(run(number))
+    whole = time.monotonic() - began
+    for i in range(kills):
+        if fresh:
+            Path("mlflow.db").unlink(missing_ok=True)
+        killed_after(1.2 * whole * i / kills, i // 5)
+        if Path("mlflow.db").exists():
+            tracker.runs(1)  # readable at any moment
+"""
+
+
 @pytest.mark.slow
-def test_kill_9_at_any_moment_leaves_one_whole_run(make):
-    """Twelve times the same run, killed a little later each time, from a store that does not exist yet on."""
+def test_kill_9_at_any_moment_leaves_whole_runs_and_none_that_seems_to_run(tracker, make):
+    """28 kills, the first 4 while the store itself is being made; each run is hit five times."""
     from mlflow import MlflowClient
 
-    began = time.monotonic()
-    assert start("9").wait(120) == 0
-    whole = time.monotonic() - began
-    shutil.rmtree("mlruns")
-    Path("mlflow.db").unlink()
-    for i in range(12):
-        process = start("1")
-        process.stdout.readline()
-        time.sleep(whole * (0.35 + 0.055 * i))
-        process.kill()
-        process.wait()
-        if Path("mlflow.db").exists():
-            assert store.check(Mlflow().address(), 1) is None  # whole at any moment
-    tracker = Mlflow()
-    run_id = tracker.record(make_run(Path("files1"), receipt="1" * 32))
+    environment = os.environ | {"PYTHONPATH": f"{HERE}{os.pathsep}{ROOT}", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", KILLS], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     client = MlflowClient(tracker.address())
-    assert [(run.info.run_id, run.info.status) for run in all_runs(client)] == [(run_id, "FINISHED")]
-    assert len(client.search_logged_models([all_runs(client)[0].info.experiment_id])) == 1
-    assert tracker.read(run_id).metrics == make().metrics
+    assert len(all_runs(client)) > 3
+    receipts = {run.data.tags["mlcore.receipt"] for run in all_runs(client)}
+    for receipt in receipts:
+        tracker.record(make(receipt=receipt))
+    ended = all_runs(client)
+    assert {run.info.status for run in ended} == {"FINISHED"} and len(ended) == len(receipts)
+    for run in ended:
+        assert len(client.get_metric_history(run.info.run_id, "evaluate/auc")) == 1
+        assert len(run.outputs.model_outputs) == 1
+    assert len(client.search_logged_models([ended[0].info.experiment_id])) == len(receipts)
+    assert not list(Path().glob("mlflow.db.new*"))

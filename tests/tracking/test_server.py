@@ -24,18 +24,14 @@ def free_port():
         return listener.getsockname()[1]
 
 
-@pytest.fixture
-def server(tmp_path, empty_store):
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, empty_store):
     """(address, process) of `mlflow server` with a store and files of its own; ended by its id."""
-    place, port = tmp_path / "server", free_port()
-    place.mkdir()
+    place, port = tmp_path_factory.mktemp("server"), free_port()
     shutil.copy(empty_store, place / "mlflow.db")
     words = ["-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    environment = os.environ | {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true",
-        "OMP_NUM_THREADS": "1",
-    }
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    environment |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "OMP_NUM_THREADS": "1"}
     with open(place / "said", "w") as said:
         process = subprocess.Popen(
             [sys.executable, *words],
@@ -45,7 +41,7 @@ def server(tmp_path, empty_store):
             stderr=said,
             start_new_session=True,
         )
-    address, until = f"http://127.0.0.1:{port}", time.monotonic() + 120
+    address, until = f"http://127.0.0.1:{port}", time.monotonic() + 300
     while time.monotonic() < until and process.poll() is None:
         try:
             urllib.request.urlopen(f"{address}/health", timeout=2)
@@ -94,11 +90,11 @@ def test_a_server_that_falls_silent_in_the_middle_is_given_up_and_completed_late
     monkeypatch.setattr(bundle, "stage", mute)
     began = time.monotonic()
     with pytest.raises(TrackerDown, match=r"unreachable \(no answer in time at http://127"):
-        Mlflow(address, patience=5).record(make())
+        Mlflow(address, "another", patience=5).record(make())
     assert time.monotonic() - began < 20
     monkeypatch.undo()
     os.killpg(process.pid, signal.SIGCONT)
-    tracker = Mlflow(address, patience=30)
+    tracker = Mlflow(address, "another", patience=30)
     assert tracker.runs(5)[0].status == "KILLED"
     run_id = tracker.record(make())
     assert [(run.run_id, run.status) for run in tracker.runs(5)] == [(run_id, "FINISHED")]
