@@ -78,7 +78,7 @@ def table(about, frame: pl.LazyFrame, kinds: dict[str, str], source: str) -> Tab
     Dropped columns are gone before anything is written. The key, and the target of a clustering, stay in the
     frame for slices, but are no features.
     """
-    frame = frame.drop(about.drop)
+    frame = frame.drop(about.drop, strict=False)
     aside = {about.target, *about.key, *about.drop}
     return Table(
         frame=frame,
