@@ -30,7 +30,9 @@ def binary(p):
         recall, specificity = ratio(found, found + missed), ratio(rejected, rejected + false)
         values = {}
         if rank is not None:
-            values["auc"], values["average_precision"] = rank(W)
+            values["auc"], precision = rank(W)
+            # without a row to get wrong it is 1, whatever the model does
+            values["average_precision"] = np.where(false + rejected > 0, precision, np.nan)
         if loss is not None:
             values["log_loss"], values["brier"] = ratio((W @ loss).T, rows)
         return values | {

@@ -44,7 +44,7 @@ def render(work: Path, explained: Path) -> str:
     environment.filters |= {"number": number, "named": named, "short": short, "share": share}
     text = Path(__file__).with_name("page.html.j2").read_text(encoding="utf-8")
     about = _json(work / "evaluate" / "metrics.json", {})
-    draw = lambda chart: Markup(svg.draw(chart))  # noqa: E731  svg.draw escapes every text from the data
+    draw = lambda chart, width=svg.WIDTH: Markup(svg.draw(chart, width))  # noqa: E731  svg.draw escapes every text from the data
     return environment.from_string(text).render(
         **_head(work, about),
         charts=_charts(work / "evaluate" / "charts.json"),
@@ -67,7 +67,8 @@ def number(value) -> str:
         return str(value)
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}".replace(",", "\u202f")
-    return f"{value:.4g}".replace("-", "\u2212", 1) if abs(value) >= 1e-3 else f"{value:.2e}"
+    text = f"{value:#.4g}" if abs(value) >= 1e-3 else f"{value:.2e}"
+    return text.removesuffix(".").replace("-", "\u2212", value < 0)
 
 
 def share(value) -> str:
@@ -82,7 +83,10 @@ def named(metric) -> str:
 
 def short(value, most=60) -> str:
     """A value of a parameter or cell in one line."""
-    text = number(value) if not isinstance(value, dict | list) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict | list):
+        text = json.dumps(value, ensure_ascii=False)
+    else:
+        text = f"{value:.5g}" if isinstance(value, float) else number(value)
     return text if len(text) <= most else text[: most - 1] + "\u2026"
 
 

@@ -5,7 +5,12 @@ from ml_core.report.charts import Bars, Line, Lines, shown
 MOST = 25  # columns in the chart of importance
 CLASSES = 6  # classes with a curve of their own
 
-METRIC = {"auc": "AUC", "r2": "R2", "balanced_accuracy": "balanced accuracy", "kept": "share of rows kept"}
+METRIC = {
+    "auc": "AUC",
+    "r2": "R\u00b2",
+    "balanced_accuracy": "balanced accuracy",
+    "kept": "share of rows kept",
+}
 
 
 def importance_chart(found):
@@ -44,7 +49,5 @@ def _one(k, found, one):
 
 
 def _what(found):
-    if found["output"] == ["prediction"]:
-        return "prediction"
-    kind = "score" if found["score"] else "probability"
-    return f"{kind} of {shown(found['output'][0], 16)}" if len(found["output"]) == 1 else kind
+    one = found["what"] in ("probability", "score") and len(found["output"]) == 1
+    return f"{found['what']} of {shown(found['output'][0], 16)}" if one else found["what"]

@@ -8,21 +8,21 @@ from html import escape
 from ml_core.report.charts import Bars, Heat
 from ml_core.report.ticks import along, limits, named, reach, ticks
 
-WIDTH, HEIGHT = 440, 320
+WIDTH = 380  # of the drawing, about what a card has on the screen: letters keep their size
 COLOURS = 8
 LETTER = 6.3  # mean width of a letter at 11 px
 
 
-def draw(chart):
-    """Chart -> one <svg> element."""
+def draw(chart, width=WIDTH):
+    """Chart -> one <svg> element, made for ``width`` pixels."""
     if isinstance(chart, Bars):
-        return _bars(chart)
-    return _heat(chart) if isinstance(chart, Heat) else _lines(chart)
+        return _bars(chart, width)
+    return _heat(chart, width) if isinstance(chart, Heat) else _lines(chart, width, 40 + 0.63 * width)
 
 
-def _frame(parts, chart, height, css=""):
+def _frame(parts, chart, width, height):
     label = escape(chart.title, quote=True)
-    head = f'<svg class="chart {css}" viewBox="0 0 {WIDTH} {_n(height)}" role="img" aria-label="{label}">'
+    head = f'<svg class="chart" viewBox="0 0 {_n(width)} {_n(height)}" role="img" aria-label="{label}">'
     return head + "".join(parts) + "</svg>"
 
 
@@ -42,12 +42,12 @@ def _g(value):
     return "-" if value is None else f"{value:.4g}"
 
 
-def _lines(chart):
+def _lines(chart, width, height):
     (x0, x1), (y0, y1) = limits(chart)
     y_ticks = ticks(y0, y1)
     y_names = named(y_ticks)
     left = 30 + LETTER * max(map(len, y_names))
-    right, top, bottom = WIDTH - 12, 10, HEIGHT - 44
+    right, top, bottom = width - 12, 10, height - (44 if chart.x else 28)
 
     def px(v):
         return left + (v - x0) / (x1 - x0) * (right - left)
@@ -60,20 +60,21 @@ def _lines(chart):
         parts.append(f'<path class="grid" d="M{_n(left)} {_n(py(v))}H{_n(right)}"/>')
         parts.append(_text(left - 6, py(v) + 4, name, "tick end"))
     parts += _below(chart, x0, x1, px, top, bottom)
-    parts.append(_text((left + right) / 2, HEIGHT - 8, chart.x, "axis middle"))
+    parts.append(_text((left + right) / 2, height - 8, chart.x, "axis middle"))
     turn = f' transform="rotate(-90 13 {_n((top + bottom) / 2)})"'
     parts.append(_text(13, (top + bottom) / 2, chart.y, "axis middle", turn))
     colour = 0
+    radius = 2.6 if sum(len(one.x) for one in chart.lines if one.style == "dots") > 60 else 4
     for one in chart.lines:
-        parts.append(_line(one, colour, px, py))
+        parts.append(_line(one, colour, px, py, radius))
         colour += one.style in ("line", "step", "dots")
-    return _frame(parts, chart, HEIGHT) + _legend(chart)
+    return _frame(parts, chart, width, height) + _legend(chart)
 
 
 def _below(chart, x0, x1, px, top, bottom):
     """Ticks of the x axis; names too long to stand side by side are slanted."""
     at, names = along(chart, x0, x1)
-    step = abs(px(at[1]) - px(at[0])) if len(at) > 1 else WIDTH
+    step = abs(px(at[1]) - px(at[0])) if len(at) > 1 else px(x1)
     slanted = max((len(name) for name in names), default=0) * LETTER > step
     parts = []
     for v, name in zip(at, names, strict=True):
@@ -85,7 +86,7 @@ def _below(chart, x0, x1, px, top, bottom):
     return parts
 
 
-def _line(one, colour, px, py):
+def _line(one, colour, px, py, radius):
     css = {"reference": "reference", "faint": "faint"}.get(one.style, f"k{colour % COLOURS}")
     known = [k for k in range(len(one.x)) if one.y[k] is not None and one.x[k] is not None]
     points = [(px(one.x[k]), py(one.y[k])) for k in known]
@@ -95,7 +96,6 @@ def _line(one, colour, px, py):
         down = [f"{_n(px(one.x[k]))} {_n(py(one.low[k]))}" for k in reversed(known)]
         parts.append(f'<path class="band {css}" d="M{"L".join(up + down)}Z"/>')
     if one.style == "dots":
-        radius = 2.6 if len(points) > 60 else 4
         for k, (x, y) in zip(known, points, strict=True):
             tip = _tip(f"{one.name + ': ' if one.name else ''}{_g(one.x[k])}, {_g(one.y[k])}")
             if one.low:
@@ -121,10 +121,10 @@ def _legend(chart):
     return f'<p class="legend">{"".join(items)}</p>' if items else ""
 
 
-def _bars(chart):
+def _bars(chart, width):
     low, high = reach(chart)
     longest = max((len(name) for name in chart.names), default=0)
-    left, right, top, step = 14 + LETTER * min(max(longest, 4), 26), WIDTH - 52, 4, 22
+    left, right, top, step = 14 + LETTER * min(max(longest, 4), 26), width - 52, 4, 22
     bottom = top + step * max(len(chart.names), 1)
 
     def px(v):
@@ -149,15 +149,15 @@ def _bars(chart):
             edge = max(b, px(chart.high[k]))
         parts.append(_text(edge + 5, y + 15, f"{_g(value) if value is None else f'{value:.3g}'}", "value"))
     parts.append(_text((left + right) / 2, bottom + 33, chart.x, "axis middle"))
-    return _frame(parts, chart, bottom + 42)
+    return _frame(parts, chart, width, bottom + 42)
 
 
-def _heat(chart):
+def _heat(chart, width):
     q, r = len(chart.columns), len(chart.rows)
     longest = max((len(name) for name in chart.rows), default=1)
     left, top = 30 + LETTER * longest, 8
-    cell = min((WIDTH - left - 10) / max(q, 1), 92.0)
-    tall = min(cell, 60.0)
+    cell = min((width - left - 10) / max(q, 1), 160.0)
+    tall = min(cell, 0.55 * width / max(r, 2))
     bottom, right = top + tall * r, left + cell * q
     slanted = max((len(name) for name in chart.columns), default=1) * LETTER > cell
     parts = []
@@ -186,4 +186,4 @@ def _heat(chart):
     parts.append(_text((left + right) / 2, foot + 18, chart.x, "axis middle"))
     turn = f' transform="rotate(-90 12 {_n((top + bottom) / 2)})"'
     parts.append(_text(12, (top + bottom) / 2, chart.y, "axis middle", turn))
-    return _frame(parts, chart, foot + 26, "heat")
+    return _frame(parts, chart, width, foot + 26)

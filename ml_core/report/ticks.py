@@ -8,10 +8,10 @@ DAY = 86400.0
 
 
 def ticks(low, high, most=6):
-    """Round values within [low, high], at most ``most`` of them."""
+    """Round values within [low, high], about ``most`` of them and at most one more."""
     if not high > low:
         return [low]
-    rough = (high - low) / max(most - 1, 1)
+    rough = (high - low) / most
     power = 10.0 ** np.floor(np.log10(rough))
     step = next(power * k for k in (1, 2, 2.5, 5, 10) if power * k >= rough * (1 - 1e-9))
     first = np.ceil(low / step - 1e-9) * step

@@ -96,8 +96,10 @@ def _dependence(ask, about, kinds, wanted, grid, seed):
         }
         for name, one in each.items()
     ]
-    score = about["task"] in ("binary", "multiclass") and not about["probabilities"]
-    return {"output": [ask.names[k] for k in shown], "score": score, "rows": len(few.X), "columns": listed}
+    what = {"regression": "prediction", "clustering": "share of rows"}.get(about["task"])
+    what = what or ("probability" if about["probabilities"] else "score")
+    names = [ask.names[k] for k in shown]
+    return {"output": names, "what": what, "rows": len(few.X), "columns": listed}
 
 
 def _plain(values: pl.Series) -> list:
