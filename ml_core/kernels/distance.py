@@ -1,0 +1,63 @@
+"""Distances between rows, by differences: exact up to the rounding of a plain loop over the columns.
+
+Letters: m rows of Q, n rows of X, d columns. A metric is (kind, p): what it adds up over the columns, one
+after another, in float64. The compiled paths add the same terms in the same order, so that all paths give
+the same bits.
+"""
+
+import numpy as np
+
+SQUARES, SUMS, LARGEST, POWERS = range(4)  # squares, absolutes, their maximum, their p-th powers
+
+
+def add(total, step, metric):
+    """Add one column's differences ``step`` (overwritten) to ``total``, in place."""
+    kind, p = metric
+    if kind == SQUARES:
+        total += np.multiply(step, step, out=step)
+        return
+    np.abs(step, out=step)
+    if kind == LARGEST:
+        np.maximum(total, step, out=total)
+    else:
+        total += np.power(step, p, out=step) if kind == POWERS else step
+
+
+def between(Q, X, metric=(SQUARES, 2.0)):
+    """Q (m, d), X (n, d) -> (m, n), before any root."""
+    total, step = np.zeros((len(Q), len(X))), np.empty((len(Q), len(X)))
+    for k in range(X.shape[1]):
+        np.subtract.outer(Q[:, k].astype(np.float64), X[:, k].astype(np.float64), out=step)
+        add(total, step, metric)
+    return total
+
+
+def pairs(Q, X, rows, columns, metric=(SQUARES, 2.0)):
+    """Distances (c,) of rows (c,) of Q to rows ``columns`` (c,) of X, before any root."""
+    total = np.zeros(len(rows))
+    size = max(1, (1 << 21) // X.shape[1])
+    for start in range(0, len(rows), size):
+        cut = slice(start, start + size)
+        step = Q[rows[cut]].astype(np.float64).T.copy()
+        step -= X[columns[cut]].T
+        for k in range(len(step)):
+            add(total[cut], step[k], metric)
+    return total
+
+
+def root(total, metric):
+    """Sums -> distances, in place."""
+    kind, p = metric
+    if kind == SQUARES:
+        return np.sqrt(total, out=total)
+    return np.power(total, 1 / p, out=total) if kind == POWERS else total
+
+
+def unit_rows(X):
+    """Rows scaled to length one: half a squared distance is then the cosine distance. Zero rows stay zero."""
+    X = X.astype(np.float64)
+    largest = np.abs(X).max(axis=1, keepdims=True)
+    X /= np.where(largest > 0, largest, 1)  # squares of very large or small values would overflow or vanish
+    length = np.sqrt(np.einsum("ij,ij->i", X, X))
+    X /= np.where(length > 0, length, 1)[:, None]
+    return X
