@@ -14,36 +14,48 @@ TAU = 1e-12  # libsvm's floor for the curvature of a pair, met with kernels that
 
 
 @jit()
+def _riser(F, b, hi, side, s):
+    """Of side s, the point that may rise with the largest F, and that F; -1 where none may."""
+    best, i = -np.inf, -1
+    for t in range(len(F)):
+        value = F[t] if (b[t] < hi[t]) & (side[t] == s) else -np.inf
+        if value > best:
+            best, i = value, t
+    return i, best
+
+
+@jit()
+def _partner(row, diagonal, F, b, lo, side, i, s):  # noqa: PLR0913
+    """Of side s, the point that may fall of greatest gain with i; that gain; and the largest violation."""
+    best, most, j, worst = F[i], 0.0, -1, np.inf
+    for t in range(len(F)):
+        value = F[t] if (b[t] > lo[t]) & (side[t] == s) else np.inf
+        gap = best - value
+        worst = min(worst, value)
+        curve = max(diagonal[i] + diagonal[t] - 2.0 * row[t], TAU)
+        gain = gap * gap / curve if (gap > 0) & (value < np.inf) else 0.0
+        if gain > most:
+            most, j = gain, t
+    return j, most, best - worst
+
+
+@jit()
 def solve(K, diagonal, F, b, lo, hi, side, tol, most):  # noqa: PLR0913
     """Move pairs of b until no pair of a side violates by more than tol; K (q, q) -> number of steps.
 
     F and b change in place. The second of a pair is the one of greatest gain (Fan, Chen and Lin 2005).
     """
     q = len(F)
+    sides = side.max() + 1
     for step in range(most):
-        first, second, top = -1, -1, 0.0
-        gain = 0.0
-        for s in range(2):
-            best, i = -np.inf, -1
-            for t in range(q):
-                value = F[t] if (b[t] < hi[t]) & (side[t] == s) else -np.inf
-                if value > best:
-                    best, i = value, t
+        first, second, top, gain = -1, -1, 0.0, 0.0
+        for s in range(sides):
+            i, best = _riser(F, b, hi, side, s)
             if i < 0:
                 continue
-            row = K[i]
-            most_gain, j = 0.0, -1
-            worst = np.inf
-            for t in range(q):
-                value = F[t] if (b[t] > lo[t]) & (side[t] == s) else np.inf
-                gap = best - value
-                worst = min(worst, value)
-                curve = max(diagonal[i] + diagonal[t] - 2.0 * row[t], TAU)
-                won = gap * gap / curve if (gap > 0) & (value < np.inf) else 0.0
-                if won > most_gain:
-                    most_gain, j = won, t
-            if best - worst > tol and most_gain > gain:
-                gain, first, second, top = most_gain, i, j, best
+            j, won, gap = _partner(K[i], diagonal, F, b, lo, side, i, s)
+            if gap > tol and won > gain:
+                gain, first, second, top = won, i, j, best
         if second < 0:
             return step
         i, j = first, second

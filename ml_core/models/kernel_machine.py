@@ -160,7 +160,8 @@ def warn_unless_converged(model, parts):
         return 0
     warnings.warn(
         f"{type(model).__name__} stopped after {max(part.steps for part in parts)} steps "
-        f"(max_iter={model.max_iter}) before tol={model.tol:g}. Scale the columns (StandardScaler), raise max_iter or tol, or lower C",
+        f"(max_iter={model.max_iter}) before tol={model.tol:g}. Scale the columns (StandardScaler), "
+        "raise max_iter or tol, or lower C",
         ConvergenceWarning,
         stacklevel=4,
     )

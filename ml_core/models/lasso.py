@@ -73,11 +73,13 @@ def penalty(source, alpha, l1_ratio, positive):
     return descent.Penalty(alpha * l1_ratio * source.total, alpha * (1 - l1_ratio) * source.total, positive)
 
 
-def path_of(source, alphas, l1_ratio, positive, tol, most):
-    """Penalties (a,) -> W (a, d), gaps (a,), sweeps (a,).
+def path_of(source, alphas, kind, stop):
+    """Penalties (a,) -> W (a, d), gaps (a,), sweeps (a,); ``kind`` is (l1_ratio, positive), ``stop`` (tol,
+    max_iter).
 
-    The largest first, each starting where the one before ended.
+    The largest comes first, and each starts where the one before ended.
     """
+    (l1_ratio, positive), (tol, most) = kind, stop
     W, gaps, sweeps = (
         np.zeros((len(alphas), len(source.q))),
         np.zeros(len(alphas)),
@@ -113,7 +115,7 @@ def enet_path(X, y, *, l1_ratio=0.5, eps=1e-3, alphas=100, positive=False, tol=1
     if isinstance(alphas, Number):
         alphas = alphas_of(source, l1_ratio, eps, int(alphas), positive)
     alphas = np.sort(np.asarray(alphas, np.float64))[::-1]
-    W, gaps, sweeps = path_of(source, alphas, l1_ratio, positive, tol, max_iter)
+    W, gaps, sweeps = path_of(source, alphas, (l1_ratio, positive), (tol, max_iter))
     _warn(gaps.max(initial=0), source, tol, max_iter, sweeps.max(initial=0))
     return alphas, W.T, gaps / source.total
 

@@ -11,6 +11,8 @@ from ml_core.models import scoring
 from ml_core.models.line import read_whole, set_line
 from ml_core.models.ridge_path import fold_shares, quadratic
 
+LOST = 1e7  # digits a mean far from zero may cost a share, as a factor, before the rows are asked instead
+
 
 @threads.single
 def score_many(model, X, y, candidates, folds, scorer):
@@ -18,7 +20,6 @@ def score_many(model, X, y, candidates, folds, scorer):
     from ml_core.models.lasso import WHOLE
 
     scores = np.full((len(candidates), len(folds)), np.nan)
-    name = scoring.name_of(scorer, "r2")
     read = read_whole(X)
     try:
         Y = check_array(y, ensure_2d=False, dtype=np.float64)
@@ -26,31 +27,37 @@ def score_many(model, X, y, candidates, folds, scorer):
         read = None
     if read is not None and read.shape[1] <= WHOLE:
         plan = scoring.groups(model, candidates, "alpha", lambda trial: trial.alpha > 0)
-        one, Y = Y.ndim == 1, Y.reshape(len(Y), -1)
+        lines = _Lines(Y.ndim == 1, read, plan)
+        Y = Y.reshape(len(Y), -1)
         shift = gram.shift_of(read, Y)
-        for j, (train, test) in enumerate(fold_shares(read, Y, None, shift, folds)):
+        for j, shares in enumerate(fold_shares(read, Y, None, shift, folds)):
             held = scoring.Held(X, y, folds[j][1], scorer)
-            for trial, indices, alphas in plan:
-                indices = np.array(indices)
-                lines = _path(trial, train, shift, np.array(alphas), read.shape[1])
-                scores[indices, j] = quadratic(test, shift, lines, name)
-                for k in np.flatnonzero(np.isnan(scores[indices, j]) & lines[2]):
-                    fitted = scoring.dressed(model, candidates[indices[k]], read, {})
-                    scores[indices[k], j] = held.score(
-                        _dress(fitted, lines[0][k], lines[1][k], one, read.dtype)
-                    )
+            scores[:, j] = lines.scores(model, candidates, (shares, shift), held)
     return scoring.score_rest(model, (X, y), (candidates, folds), scorer, scores)
 
 
-def _dress(fitted, W, offset, one, dtype):
-    """Coefficients in the shapes of a fit."""
-    return set_line(fitted, W, offset, one, dtype)
+class _Lines:
+    """The candidates in groups of one path each, and what they are fitted on."""
+
+    def __init__(self, one, read, plan):
+        self.one, self.read, self.plan = one, read, plan
+
+    def scores(self, model, candidates, given, held):
+        """Scores (candidates,) on one fold; nan where the shares cannot tell."""
+        (train, test), shift = given
+        name = scoring.name_of(held.scorer, "r2")
+        found = np.full(len(candidates), np.nan)
+        for trial, indices, alphas in self.plan:
+            W, offset, trusted = _path(trial, train, shift, np.array(alphas), self.read.shape[1])
+            found[indices] = quadratic(test, shift, (W, offset, trusted), name)
+            for k in np.flatnonzero(np.isnan(found[indices]) & trusted):
+                fitted = scoring.dressed(model, candidates[indices[k]], self.read, {})
+                found[indices[k]] = held.score(set_line(fitted, W[k], offset[k], self.one, self.read.dtype))
+        return found
 
 
 def _path(trial, train, shift, alphas, d):
-    """Training share -> W (a, d, t), offset (a, d + t), trusted (a,): whether the share is finite and has
-    converged.
-    """
+    """Training share -> W (a, d, t), offset (a, d + t), trusted (a,): share is finite, path has converged."""
     from ml_core.models.lasso import path_of, wholes
 
     sums, n = train[-1, :-1], train[-1, -1]
@@ -62,10 +69,10 @@ def _path(trial, train, shift, alphas, d):
         G, lost, offset = train[:-1, :-1] + np.outer(shift, sums), 1.0, np.zeros(len(shift))
         G += np.outer(sums, shift) + n * np.outer(shift, shift)
     W = np.zeros((len(alphas), d, len(shift) - d))
-    trusted = np.full(len(alphas), bool(np.isfinite(G).all()) and lost < 1e7 and n > 0)
+    trusted = np.full(len(alphas), bool(np.isfinite(G).all()) and lost < LOST and n > 0)
     if trusted.any():
         ratio, most = getattr(trial, "l1_ratio", 1.0), trial.max_iter or 1000
         for j, source in enumerate(wholes(G, d, n)):
-            W[:, :, j], gaps, _ = path_of(source, alphas, ratio, trial.positive, trial.tol, most)
+            W[:, :, j], gaps, _ = path_of(source, alphas, (ratio, trial.positive), (trial.tol, most))
             trusted &= gaps <= max(trial.tol, 1e-12) * source.yy
     return W, np.broadcast_to(offset, (len(alphas), len(offset))), trusted

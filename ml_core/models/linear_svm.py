@@ -35,7 +35,7 @@ def best(X, y, c, width, model):
     n, d = X.shape
     direct = min(n, d) <= NARROW and (not issparse(X) or (n * d <= SMALL and not (squared and d > NARROW)))
     if not direct:
-        if squared:
+        if squared and n >= d:
             return margin.conjugate(design, margin.Loss(c, y, width), model.tol / 10, model.max_iter)
         return _sweeps(design, y, c, width, model)
     back = None
@@ -65,17 +65,20 @@ def _box(y, width):
 
 
 def _sweeps(design, y, c, width, model):
-    """The dual of a hinge or insensitive loss, where Gram matrices are too large."""
+    """The dual, where Gram matrices are too large."""
     from ml_core.kernels import sweep
 
     design.X = csr_array(design.X)
+    squared = model.loss.startswith("squared")
+    most, extra = (np.full(len(c), np.inf), 0.5 / c) if squared else (c, np.zeros(len(c)))
     if width < 0:
-        bounds = (np.where(y > 0, 0.0, -c), np.where(y > 0, c, 0.0), y, 0.0)
+        bounds = (np.where(y > 0, 0.0, -most), np.where(y > 0, most, 0.0), y, 0.0, extra)
     else:
-        bounds = (-c, c, y, float(width))
+        bounds = (-most, most, y, float(width), extra)
 
     def cost(f):
-        return c @ (np.maximum(1 - y * f, 0) if width < 0 else np.maximum(np.abs(y - f) - width, 0))
+        excess = np.maximum(1 - y * f if width < 0 else np.abs(y - f) - width, 0)
+        return c @ (excess**2 if squared else excess)
 
     rng = check_random_state(model.random_state)
     return sweep.solve(design, bounds, cost, rng, model.tol, model.max_iter)
