@@ -229,8 +229,17 @@ def _dataset(work, params, locked, table):
     if not md5:
         return None
     return Dataset(
-        _data_name(data), md5, numbers.get("rows"), masked(table.get("source", "")), table.get("kinds", {})
+        _data_name(data),
+        md5,
+        _whole(numbers.get("rows")),
+        masked(table.get("source", "")),
+        table.get("kinds", {}),
     )
+
+
+def _whole(number):
+    """A count out of json, where it may stand as 569.0."""
+    return None if number is None else int(number)
 
 
 def _data_name(data):

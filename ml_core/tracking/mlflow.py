@@ -263,7 +263,7 @@ def _save_model(run, made, folder):
     import mlflow.pyfunc
     import pandas as pd
     from mlflow.models import Model, ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
     inputs = Schema([ColSpec(DataType[kind], name) for name, kind in run.model.inputs.items()])
     outputs = Schema([ColSpec(DataType[run.model.output])]) if run.model.output else None
@@ -274,7 +274,9 @@ def _save_model(run, made, folder):
         path=str(folder),
         loader_module="ml_core.models.file",
         data_path=str(run.model.path),
-        signature=ModelSignature(inputs=inputs, outputs=outputs),
+        signature=ModelSignature(
+            inputs, outputs, ParamSchema([ParamSpec("method", DataType.string, "predict")])
+        ),
         input_example=example if len(example) else None,
         pip_requirements=run.model.requirements,
         metadata={"receipt": run.receipt, "sha256": lineage.digest_of(run.model.path)},
