@@ -1,0 +1,50 @@
+"""Numba's ``njit`` as every kernel here uses it: compiled once, kept on disk, never stale.
+
+Numba keys its cache on the one file a function stands in; a change in a file that function calls goes unseen.
+So the folder of the cache carries a digest of all these kernels' sources: any edit starts a fresh one.
+"""
+
+import functools
+import hashlib
+import os
+from pathlib import Path
+
+import numba
+from numba import config
+
+
+@functools.cache
+def folder():
+    """Where the machine code of exactly these sources lies: beside them, or in the user's cache."""
+    here = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(here.glob("*.py")):
+        text = path.read_bytes()
+        if path.name in ("jit.py", "records.py") or b"from ml_core.kernels.jit import" in text:
+            digest.update(path.name.encode() + text)
+    # bounds checks change the code but not numba's key for it
+    checked = "-checked" if config.BOUNDSCHECK else ""
+    name = f"numba-{digest.hexdigest()[:16]}{checked}"
+    beside = here / "__pycache__"
+    if os.access(beside if beside.is_dir() else here, os.W_OK):
+        return beside / name
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ml_core" / name
+
+
+def jit(**options):
+    """``@jit()``: nogil, NumPy's division, cached under ``folder()``; options as numba's."""
+    options = {"nogil": True, "error_model": "numpy", "cache": True} | options
+
+    def compile_later(function):
+        before = config.CACHE_DIR
+        try:
+            folder().mkdir(parents=True, exist_ok=True)
+            config.CACHE_DIR = str(folder())
+        except OSError:  # nowhere to write: compile anew in each process
+            options["cache"] = False
+        try:
+            return numba.njit(**options)(function)
+        finally:
+            config.CACHE_DIR = before
+
+    return compile_later
