@@ -90,7 +90,7 @@ def _prepared(problem, folds):
     started = time.perf_counter()
     if not get_tags(problem.features).requires_fit:
         try:
-            with held(problem.features, alone=False):
+            with held(problem.features):
                 X = clone(problem.features).fit_transform(problem.X)
         except Exception as error:
             yield Part(dict(enumerate(folds)), error=_words(error))
@@ -107,7 +107,7 @@ def _fitted_on(problem, j, train, test):
     started = time.perf_counter()
     y = problem.y
     try:
-        with held(problem.features, alone=False):
+        with held(problem.features):
             features = clone(problem.features)
             first = features.fit_transform(rows_of(problem.X, train), rows_of(y, train))
             second = features.transform(rows_of(problem.X, test))
@@ -187,7 +187,7 @@ def _one_by_one(problem, candidates, parts):
             score, seconds, error = _fit(problem, candidates[i], part, j)
         return Result(i, j, score, seconds + part.seconds / (len(candidates) * len(part.folds)), error)
 
-    with held(problem.estimator, alone=jobs == 1):
+    with held(problem.estimator):
         if jobs == 1:
             yield from (work(*task) for task in tasks())
             return

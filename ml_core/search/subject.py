@@ -108,10 +108,10 @@ def one_job(estimator):
 
 
 @contextlib.contextmanager
-def held(thing, alone=True):
-    """Hold BLAS and OpenMP at one thread where more would change the result, or where not ``alone``."""
+def held(thing, freely=False):
+    """Hold BLAS and OpenMP at one thread; ``freely``: only where more would change the result."""
     name = type(thing).__module__ + "."
-    if is_ours(thing) or (alone and name.startswith(ANY_THREADS)):
+    if is_ours(thing) or (freely and name.startswith(ANY_THREADS)):
         yield
         return
     from threadpoolctl import threadpool_limits

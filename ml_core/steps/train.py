@@ -6,6 +6,10 @@ from pathlib import Path
 from ml_core.data.table import Table, features_and_target, read
 from ml_core.outcome import Outcome
 
+MANY = (
+    5_000_000  # numbers from which more OpenMP threads pay; below, on busy cores, they mostly wait and burn
+)
+
 
 def train(out: Path, features, model: dict) -> Outcome:
     """Leave one fitted pipeline, and what it is made of; predictions are in the target's own labels."""
@@ -23,9 +27,9 @@ def train(out: Path, features, model: dict) -> Outcome:
     features = subject.ready(features, table.kinds, estimator)
     subject.check_names(estimator, best["params"], where=f"{out.parent / 'search' / 'best.json'}: params")
     estimator.set_params(**best["params"])
-    with subject.held(features, alone=False):
+    with subject.held(features):
         numbers = features.fit_transform(X, y)
-    with subject.held(estimator):
+    with subject.held(estimator, freely=numbers.shape[0] * numbers.shape[1] > MANY):
         estimator.fit(numbers, *([] if y is None else [y]))
     subject.one_job(estimator)
     file.save(Pipeline([("features", features), ("model", estimator)]), out / "model.skops")

@@ -107,8 +107,11 @@ from ml_core.features.columns import Columns
 from ml_core.search.folds import Folds
 from ml_core.search.grid import Grid
 from ml_core.steps.search import search
+from ml_core.steps import train as training
 from ml_core.steps.train import train
 from laid_down import prepare
+
+training.MANY = 0       # whatever may have several threads has them
 
 junk = [bytes(i) for i in range(int(sys.argv[2]) * 1000)]
 tree = Columns(missing="keep", scale="none", categorical="ordinal")
