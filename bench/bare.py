@@ -1,4 +1,4 @@
-"""The default pipeline as one would write it without a framework: one script, the steps' functions called in order.
+"""The default pipeline without a framework: one script, the steps' functions called in order.
 
 What `mlcore run` and `dvc repro` add to this (composition, hashes, locks, cache, journal) is what they cost.
 """

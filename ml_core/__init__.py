@@ -1,1 +1,1 @@
-"""Continuous delivery for machine learning: declare the pipeline once, run it everywhere, believe its numbers."""
+"""Continuous delivery for machine learning: declare once, run everywhere, believe the numbers."""

@@ -60,7 +60,7 @@ def files_under(name: str) -> set[Path]:
 
 
 def needed(step: str, sections: list[str]) -> set[Path]:
-    """Every file that the recipe must list for a step: its closure, and that of what its sections may name."""
+    """Every file that the recipe must list for a step: its closure, and that of what its params name."""
     found = closure(ROOT / f"ml_core/steps/{step}.py")
     if step in ("evaluate", "explain"):  # a fitted model is an object of these
         sections = [*sections, "features", "model"]
@@ -73,7 +73,7 @@ def needed(step: str, sections: list[str]) -> set[Path]:
 
 
 def listing(step: str, sections: list[str]) -> list[str]:
-    """The dependencies inside ml_core to write into dvc.yaml: whole folders where all of one is needed, else files."""
+    """What dvc.yaml lists of ml_core: a whole folder where all of it is needed, else files."""
     wanted = needed(step, sections)
     by_target = {folder for section in sections for folder in BY_TARGET.get(section, [])}
     if step in ("evaluate", "explain"):

@@ -86,7 +86,7 @@ def test_each_of_these_libraries_has_one_importer(library):
 
 
 def test_kernels_know_arrays_only():
-    known = {"numpy", "scipy", "numba", "threadpoolctl", "ml_core"} | set(sys.stdlib_module_names)
+    known = {"numpy", "scipy", "numba", "llvmlite", "threadpoolctl", "ml_core"} | set(sys.stdlib_module_names)
     for path in (ROOT / "ml_core/kernels").glob("*.py"):
         assert {module.split(".")[0] for module in imports(path)} <= known, path
 
@@ -111,7 +111,7 @@ def test_imports_never_run_in_a_circle():
             depth[name] = 1 + max((visit(other, [*trail, name]) for other in edges[name]), default=0)
         return depth[name]
 
-    assert max(visit(name, []) for name in names) <= 6
+    assert max(visit(name, []) for name in names) <= 7
 
 
 def _top_level(path):

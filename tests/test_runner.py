@@ -6,7 +6,7 @@ import shutil
 import sys
 
 import pytest
-from conftest import Project, copy_project
+from conftest import Project
 
 STEPS = ["ingest", "prepare", "search", "train", "evaluate", "explain", "log"]
 
@@ -53,7 +53,8 @@ def test_a_second_run_does_nothing_and_dvc_agrees(finished):
 
 def test_dvc_repro_gives_the_same_lock_and_the_same_bytes(finished, tmp_path):
     """A process a stage, from nothing, in another folder: nothing differs but who did it."""
-    other = Project(copy_project(tmp_path / "another folder, ä"))
+    finished.git("clone", "-q", str(finished.folder), str(tmp_path / "another folder, ä"))
+    other = Project(tmp_path / "another folder, ä")
     other.dvc("repro")
     ours, theirs = results(finished), results(other)
     assert set(ours) == set(theirs)

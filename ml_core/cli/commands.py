@@ -1,7 +1,7 @@
 """Every command of mlcore, as thin as it can be: words in, the right function, words out.
 
-Click and not typer: typer 0.29 imports pydantic to read a command's words, a third of a second in each process
-of a `dvc repro`.
+Click and not typer: typer 0.29 imports pydantic to read a command's words, a third of a second in each
+process of a `dvc repro`.
 """
 
 import json as json_text
