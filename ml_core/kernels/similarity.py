@@ -134,7 +134,7 @@ class Rows:
         self.used[held[held >= 0]] = self.clock
         missing = rows[held < 0]
         if len(missing):
-            free = np.argsort(self.used, kind="stable")[: len(missing)]
+            free = np.sort(np.argsort(self.used, kind="stable")[: len(missing)])
             self.slot[self.owner[free[self.owner[free] >= 0]]] = -1
             self.owner[free], self.slot[missing], self.used[free] = missing, free, self.clock
             self._fill(missing, free)

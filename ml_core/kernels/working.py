@@ -27,6 +27,11 @@ class Working:
         self.G = np.empty((0, 0))
         self.picked = X[:, self.columns]
 
+    @property
+    def finite(self):
+        """Whether no sum has overflown."""
+        return bool(np.isfinite(self.q).all() and np.isfinite(self.yy))
+
     def correlate(self, r):
         """X' S r (d,), columns centred."""
         v = self.s * r
@@ -97,6 +102,11 @@ class Whole:
 
     def __init__(self, G, q, yy, total):
         self.G, self.q, self.yy, self.total = G, q, yy, total
+
+    @property
+    def finite(self):
+        """Whether no sum has overflown."""
+        return bool(np.isfinite(self.G).all() and np.isfinite(self.q).all() and np.isfinite(self.yy))
 
     def solve(self, start, penalty, tol, most):
         """From start (d,) -> w (d,), gap, sweeps."""

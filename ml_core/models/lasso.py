@@ -194,7 +194,7 @@ class ElasticNet(RegressorMixin, MultiOutputMixin, BaseEstimator):
             start = np.asarray(self.coef_, np.float64).reshape(start.shape)
         solved = []
         for source, begin in zip(found, start, strict=True):
-            if not (np.isfinite(source.q).all() and np.isfinite(source.yy)):
+            if not source.finite:
                 raise ValueError(
                     "Coordinate descent iterations resulted in non-finite parameter values: "
                     "the input data may contain large values. Scale the columns"

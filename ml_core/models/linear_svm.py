@@ -66,7 +66,7 @@ def _box(y, width):
 
 def _sweeps(design, y, c, width, model):
     """The dual, where Gram matrices are too large."""
-    from ml_core.kernels import sweep
+    from ml_core.kernels import ascent
 
     design.X = csr_array(design.X)
     squared = model.loss.startswith("squared")
@@ -81,7 +81,7 @@ def _sweeps(design, y, c, width, model):
         return c @ (excess**2 if squared else excess)
 
     rng = check_random_state(model.random_state)
-    return sweep.solve(design, bounds, cost, rng, model.tol, model.max_iter)
+    return ascent.solve(design, bounds, cost, rng, model.tol, model.max_iter)
 
 
 def store(model, found):
