@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ml_core.data import columns, delimited, files, kinds
+from ml_core.data import columns, delimited, files, kinds, rows
 from ml_core.data.guess import NAMES, Guess, dtype_of, first_misfits, narrow, read_as
 from ml_core.data.table import Table
 
@@ -48,17 +48,10 @@ class Csv:
         guesses = self._look(names, where)
         reading = {name: self._reading(name, guess) for name, guess in guesses.items()}
 
-        def rows(with_columns, predicate, n_rows, _batch_size):
-            wanted = [name for name in guesses if with_columns is None or name in set(with_columns)]
-            for batch in self._typed(names, {name: reading[name] for name in wanted}):
-                batch = batch if n_rows is None else batch.head(n_rows)
-                n_rows = None if n_rows is None else n_rows - len(batch)
-                yield batch if predicate is None else batch.filter(predicate)
-                if n_rows == 0:
-                    return
+        def typed(wanted):
+            return self._typed(names, {name: reading[name] for name in wanted})
 
-        schema = {name: dtype_of(kind) for name, kind in reading.items()}
-        frame = pl.io.plugins.register_io_source(rows, schema=schema)
+        frame = rows.lazy(typed, {name: dtype_of(kind) for name, kind in reading.items()})
         return columns.table(self, frame, {n: self._kind(n, g) for n, g in guesses.items()}, f"csv {where}")
 
     @property
@@ -77,7 +70,7 @@ class Csv:
     def _look(self, names, where):
         """Guesses of all columns after one pass over all files."""
         wanted = [name for name in next(iter(names.values())) if name not in set(self.drop)]
-        guesses, rows = {name: Guess() for name in wanted}, 0
+        guesses, total = {name: Guess() for name in wanted}, 0
         told = {name: kind for name, kind in self.types.items() if name in guesses and kind not in UNREAD}
         free = {name: guess for name, guess in guesses.items() if name not in told}
         for file, header in names.items():
@@ -86,8 +79,8 @@ class Csv:
                 narrow(free, batch.select(list(free)), row)
                 self._hold(told, batch, (file, row))
                 row += len(batch)
-            rows += row
-        if rows == 0:
+            total += row
+        if total == 0:
             raise ValueError(f"{where}: a header and no rows; there is nothing to learn from")
         self._refuse({name: guess for name, guess in free.items() if name not in self.types}, where)
         return guesses

@@ -1,9 +1,10 @@
 """Frame -> row hashes: the columns' values as the arrays that kernels/rowhash.py takes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from ml_core.kernels import rowhash
 
@@ -14,6 +15,22 @@ ROW_GROUP = 65_536  # rows of a parquet row group: what a reader must hold at le
 def batches(frame: pl.LazyFrame, rows: int = BATCH) -> Iterator[pl.DataFrame]:
     """The frame's rows in order, about ``rows`` at a time; memory stays bounded by the batch."""
     yield from frame.collect_batches(chunk_size=rows, maintain_order=True, engine="streaming")
+
+
+def lazy(make: Callable[[list[str]], Iterable[pl.DataFrame]], schema: dict) -> pl.LazyFrame:
+    """A frame whose rows ``make(columns)`` gives in batches, anew each time that it is collected."""
+
+    def source(columns, predicate, n_rows, _batch_size):
+        for batch in make(
+            list(schema) if columns is None else [name for name in schema if name in set(columns)]
+        ):
+            batch = batch if n_rows is None else batch.head(n_rows)
+            n_rows = None if n_rows is None else n_rows - len(batch)
+            yield batch if predicate is None else batch.filter(predicate)
+            if n_rows == 0:
+                return
+
+    return register_io_source(source, schema=schema)
 
 
 def values(column: pl.Series) -> np.ndarray:

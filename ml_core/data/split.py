@@ -171,8 +171,9 @@ def _along(frame: pl.LazyFrame, hashes: np.ndarray) -> Iterable[tuple[pl.DataFra
 def _codes(table):
     """Each row's place among table.classes, int32 (n,)."""
     codes = {value: i for i, value in enumerate(table.classes)}
-    places = table.frame.select(pl.col(table.target).replace_strict(codes, return_dtype=pl.Int32))
-    return np.concatenate([batch.to_series().to_numpy() for batch in rows.batches(places)])
+    batches = rows.batches(table.frame.select(table.target))
+    columns = (batch.to_series().replace_strict(codes, return_dtype=pl.Int32) for batch in batches)
+    return np.concatenate([column.to_numpy() for column in columns])
 
 
 def _lacking(codes, tested, n_classes):

@@ -88,7 +88,7 @@ def survey(table: Table) -> Facts:
             contents[start : start + len(batch)] = rowhash.splitmix(names ^ rowhash.splitmix(target))
         # equal rows are drawn together: a row that fills half the table must not fill the memory
         drawn = np.flatnonzero(rowhash.shares(names, SALT) < quota)[:DRAWN]
-        sample.append(batch[drawn])
+        sample.append(_alone(batch[drawn]))
         halves.append(rowhash.shares(names[drawn], SALT + 1) < 0.5)
         start += len(batch)
     facts.copies = _copies(facts.hashes.copy() if contents is None else contents)
@@ -97,6 +97,12 @@ def survey(table: Table) -> Facts:
     for name, counter in distinct.items():
         facts.columns[name]["distinct"] = counter.count - (facts.columns[name]["missing"] > 0)
     return facts
+
+
+def _alone(frame):
+    """A few rows of a batch on their own: else their texts would keep those of the whole batch alive."""
+    texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
+    return frame.with_columns(pl.Series(name, frame[name].to_list(), pl.String) for name in texts)
 
 
 def _figures(table):

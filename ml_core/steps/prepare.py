@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ml_core.data import quality, target
+from ml_core.data import quality, rows, target
 from ml_core.data.findings import too_wide
-from ml_core.data.rows import ROW_GROUP
 from ml_core.data.split import Split
 from ml_core.data.survey import Facts, survey
 from ml_core.data.table import ROW, Table, read
@@ -48,9 +47,16 @@ def prepare(out: Path, rules: quality.Rules, split: Split) -> Outcome:
 
 def _write(file: Path, table: Table, hashes: np.ndarray, chosen: np.ndarray) -> None:
     """The chosen rows in the frame's order, their names in column ROW."""
-    side = pl.LazyFrame({ROW: hashes, "_chosen": chosen})
-    rows = pl.concat([table.frame, side], how="horizontal").filter("_chosen").drop("_chosen")
-    rows.sink_parquet(file, row_group_size=ROW_GROUP, maintain_order=True, engine="streaming")
+
+    def make(columns):
+        start = 0
+        for batch in rows.batches(table.frame):
+            part = slice(start, start + len(batch))
+            start = part.stop
+            yield batch.with_columns(pl.Series(ROW, hashes[part])).filter(chosen[part]).select(columns)
+
+    frame = rows.lazy(make, {**table.frame.collect_schema(), ROW: pl.UInt64})
+    frame.sink_parquet(file, row_group_size=rows.ROW_GROUP, maintain_order=True, engine="streaming")
 
 
 def _outcome(table: Table, facts: Facts, tested: np.ndarray) -> Outcome:
