@@ -188,7 +188,12 @@ def _as_type(name, rule, limit, dtype):
             ]
         if dtype == pl.String:
             values = [str(value) for value in values]
-        values = pl.Series(values, strict=True).cast(pl.Float64 if dtype.is_numeric() else dtype).to_list()
+        if dtype.is_numeric():
+            values = [float(value) for value in values]
+        else:
+            values = pl.Series(values, strict=True).cast(dtype).to_list()
+        if dtype.is_integer() and many:  # polars finds no float in a column of integers
+            values = [int(value) for value in values if value == int(value)]
     except (TypeError, ValueError, pl.exceptions.PolarsError):
         raise ValueError(f"{where}: got {limit!r}, but the column holds {dtype}") from None
     return values if many else values[0]
@@ -211,6 +216,9 @@ def _failures(batch, checks):
     try:
         pa.DataFrameSchema(columns).validate(batch, lazy=True)
     except pa.errors.SchemaErrors as errors:
-        found = errors.failure_cases.group_by("column", "check_number").agg(pl.col("index").sort())
+        cases = errors.failure_cases
+        if cases["index"].null_count():  # a check that could not be asked, not a value that failed it
+            raise RuntimeError(f"pandera: {cases.row(0)}") from errors
+        found = cases.group_by("column", "check_number").agg(pl.col("index").sort())
         return {(name, checks[name][number][0]): places for name, number, places in found.iter_rows()}
     return {}

@@ -30,15 +30,16 @@ def prepare(out: Path, rules: quality.Rules, split: Split) -> Outcome:
     if report.broken:
         report.write(out, table, facts, more)
         report.check(out)
-    tested = split.sides(table, facts.hashes)
-    more |= {"train": int((~tested).sum()), "test": int(tested.sum()), "split": split.method}
-    report.write(out, table, facts, more)
     aside = {*report.dropped, *split.aside}
-    table = replace(table, kinds={name: kind for name, kind in table.kinds.items() if name not in aside})
-    if not table.kinds:
+    kinds = {name: kind for name, kind in table.kinds.items() if name not in aside}
+    if not kinds:
         raise ValueError(
             "prepare: no feature is left; every column is constant, names its row or names the split's group"
         )
+    tested = split.sides(table, facts.hashes)
+    more |= {"train": int((~tested).sum()), "test": int(tested.sum()), "split": split.method}
+    report.write(out, table, facts, more)
+    table = replace(table, kinds=kinds)
     for part, chosen in (("train", ~tested), ("test", tested)):
         _write(out / f"{part}.parquet", table, facts.hashes, chosen)
     table.describe(out)
