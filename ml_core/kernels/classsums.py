@@ -7,6 +7,7 @@ Sums are about ``centre``, (d,) or (q, d): E[x^2] - E[x]^2 loses every digit whe
 import numpy as np
 
 from ml_core.kernels import threads
+from ml_core.kernels.gram import block
 
 # squared distance of a class mean from the centre, in variances, up to which products keep ten digits
 SURE = 1e5
@@ -27,7 +28,7 @@ def class_sums(X, codes, q, weight, centre, rows=None):
             member = np.equal.outer(names, code).astype(np.float64)
             if weight is not None:
                 member *= weight[where]
-            B = X[where] - (centre if centre.ndim == 1 else centre[code])
+            B = block(X, where) - (centre if centre.ndim == 1 else centre[code])
             found[0][:] += member.sum(axis=1)
             found[1][:] += member @ B
             found[2][:] += member @ np.multiply(B, B, out=B)
@@ -42,7 +43,7 @@ def centres_of(X, codes, q):
     for k in range(q):
         rows = np.flatnonzero(codes == k)
         if len(rows):
-            some = X[rows[:: max(1, len(rows) // 128)]].astype(np.float64)
+            some = X[rows[:: max(1, len(rows) // 128)]].astype(np.float64, order="C")
             centres[k] = some[0] + (some - some[0]).mean(axis=0)
     return centres
 
@@ -93,16 +94,17 @@ def likelihoods(X, constant, mean, var):
         constant = constant - 0.5 * (away**2 * inverse).sum(axis=1)
 
     def products(cut):
-        B = X[cut] - centre
+        B = block(X, cut) - centre
         part = B @ linear
         part += np.multiply(B, B, out=B) @ square
         part += constant
         return part
 
     def differences(cut):
+        rows = block(X, cut)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             return constant - 0.5 * np.column_stack(
-                [((X[cut] - m) ** 2 * i).sum(axis=1) for m, i in zip(mean, inverse, strict=True)]
+                [((rows - m) ** 2 * i).sum(axis=1) for m, i in zip(mean, inverse, strict=True)]
             )
 
     parts = list(threads.in_order(products if sure else differences, cuts))

@@ -23,6 +23,7 @@ def shift_of(X, Y):
     few = Y[::step].astype(np.float64)
     if not _thin(X):
         few = np.hstack([dense(X, slice(None, None, step)), few])
+    few = np.ascontiguousarray(few)
     with np.errstate(over="ignore", invalid="ignore"):
         shift = few[0] + (few - few[0]).mean(axis=0)
     shift = np.where(np.isfinite(shift), shift, few[0])
@@ -38,6 +39,12 @@ def dense(X, rows):
     """Rows of X as a dense array (a view where X is dense and rows a slice)."""
     part = X[rows]
     return part.toarray() if issparse(part) else part
+
+
+def block(X, rows):
+    """Rows of X in C order (CSR stays CSR): the last bits of a product depend on its factors' layout."""
+    part = X[rows]
+    return part if issparse(part) else np.ascontiguousarray(part)
 
 
 def _centred(buffer, X, Y, shift, rows):
@@ -129,7 +136,8 @@ def moments(X, Y, weight, fit_intercept=True):
 
 def silence(gram, offset, n):
     """Set to zero, in place, rows and columns of gram that hold nothing but rounding of the mean."""
-    rounding = (2 * np.finfo(float).eps * np.abs(offset)) ** 2 * n
+    with np.errstate(over="ignore"):
+        rounding = (2 * np.finfo(float).eps * np.abs(offset)) ** 2 * n
     dead = np.diag(gram) <= rounding
     gram[dead] = 0
     gram[:, dead] = 0
@@ -167,5 +175,5 @@ def residual_products(X, Y, weight, shift, W):
 def times(X, W):
     """X (n, d) times W (d, t) -> (n, t), the same bits at any number of threads."""
     cuts = [cut for slab in threads.slabs(X.shape[0], X.shape[1], least=2048) for cut in slab]
-    parts = list(threads.in_order(lambda cut: X[cut] @ W, cuts))
+    parts = list(threads.in_order(lambda cut: block(X, cut) @ W, cuts))
     return parts[0] if len(parts) == 1 else np.concatenate(parts)

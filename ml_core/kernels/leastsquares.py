@@ -21,14 +21,14 @@ class Factor:
     """
 
     def __init__(self, C, alpha=0.0):
+        self.rcond = 0.0
         diagonal = np.diag(C) + alpha
         self.alive = np.isfinite(diagonal) & (diagonal > 0)
         self.scale = np.where(self.alive, 1 / np.sqrt(np.where(self.alive, diagonal, 1)), 0.0)
+        if not np.isfinite(C).all():
+            return
         scaled = C * self.scale * self.scale[:, None]
         scaled[np.diag_indices(len(C))] = 1.0
-        self.rcond = 0.0
-        if not np.isfinite(scaled).all():
-            return
         norm = np.abs(scaled).sum(axis=0).max(initial=0)
         self.L, failed = lapack.dpotrf(scaled, lower=1, overwrite_a=1)
         if not failed:
@@ -48,7 +48,8 @@ def by_triangle(R, d, alpha, cut):
     U, s, Vt = np.linalg.svd(R[:, :d], full_matrices=False)
     keep = s > cut * s.max(initial=0)
     weight = np.zeros((len(s), np.size(alpha)))
-    weight[keep] = s[keep, None] / (s[keep, None] ** 2 + np.ravel(alpha))
+    with np.errstate(over="ignore"):  # s / (s^2 + alpha) without the square, which may overflow
+        weight[keep] = 1 / (s[keep, None] + np.ravel(alpha) / s[keep, None])
     return Vt.T @ (weight * (U.T @ R[:, d:])), s
 
 

@@ -80,7 +80,7 @@ def evaluate(rows, W, b, wanted=()):
     def work(cuts):
         loss, slope, curves = np.zeros(k), np.zeros((k, d + 1)), np.zeros((len(wanted), d + 1, d + 1))
         for cut in cuts:
-            Xb, sign = dense(rows.X, cut), rows.sign[cut]
+            Xb, sign = np.ascontiguousarray(dense(rows.X, cut)), rows.sign[cut]
             share = rows.weight[rows.of, cut]
             T = W @ Xb.T
             T += lift[:, None]
@@ -220,9 +220,10 @@ class _State:
 
     def _judge(self, k, gradient, scale, stale):
         """Finish problem k when what the next step leaves is below tol / 1000 of the coefficients."""
+        step = np.abs(self.step[k, :-1] * scale).max(initial=0)
         reach = np.abs(self.W[k] * scale).max(initial=0) + 1e-12
-        size = np.abs(self.step[k, :-1] * scale).max(initial=0) / reach
-        size = max(size, abs(self.step[k, -1]) / max(1.0, abs(self.b[k])))
+        # never above one: from w = 0 a step is infinitely long, and the next would look like a fast descent
+        size = min(1.0, max(step / reach, abs(self.step[k, -1]) / max(1.0, abs(self.b[k]))))
         if self.last[k] < np.inf:
             self.rate[k] = min(1.0, size / self.last[k]) if self.last[k] > 0 else 0.0
             self.stale[k] = self.rate[k] > stale

@@ -78,7 +78,7 @@ def evaluate(p, W):
     def work(cuts):
         loss, slope, spread = 0.0, np.zeros_like(W), np.zeros((p.q, p.q))
         for cut in cuts:
-            Xb, codes, weight = p.X[cut], p.codes[cut], p.weight[cut]
+            Xb, codes, weight = gram.block(p.X, cut), p.codes[cut], p.weight[cut]
             Z = np.ascontiguousarray((Xb @ W[:, :-1].T).T)
             Z += lift
             part, P = _share(Z, codes, weight)
@@ -157,7 +157,9 @@ def _exact_inverse(p, W, penalty):
         for cut in cuts:
             weight = p.weight[cut]
             ones = np.hstack([dense(p.X, cut) - p.centre, np.ones((len(weight), 1))])
-            P = _share(np.ascontiguousarray((p.X[cut] @ W[:, :-1].T).T) + lift, p.codes[cut], weight)[1]
+            P = _share(
+                np.ascontiguousarray((gram.block(p.X, cut) @ W[:, :-1].T).T) + lift, p.codes[cut], weight
+            )[1]
             if q == 1:
                 P = np.sqrt(P * (1 - P) * weight)
                 curve += (M := ones * P[0][:, None]).T @ M

@@ -42,6 +42,14 @@ def set_line(model, W, offset, one, dtype):
     return model
 
 
+def set_classes(model, W, offset, dtype):
+    """As ``set_line`` for the ridge classifier: coef_ (d,) and intercept_ (1,) for two classes."""
+    set_line(model, W, offset, False, dtype)
+    if len(model.coef_) == 1:
+        model.coef_ = model.coef_[0]
+    return model
+
+
 def line(model, X):
     """X @ coef_ + intercept_, checked: (n,) or (n, t)."""
     check_is_fitted(model)
@@ -59,7 +67,7 @@ def signs(y):
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(
-            f"y holds one class only, {classes[0]!r}; a classifier needs at least 2. Check the target"
+            f"y holds one class only, {classes[0]}; a classifier needs at least 2. Check the target"
         )
     member = codes[:, None] == (np.arange(len(classes)) if len(classes) > 2 else np.array([1]))
     return classes, np.where(member, 1.0, -1.0)

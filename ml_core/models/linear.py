@@ -13,7 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from ml_core.kernels import gram, leastsquares, threads
 from ml_core.kernels.ridge import WIDEST, ridge
-from ml_core.models.line import line, method, penalties, read_rows, set_line, signs
+from ml_core.models.line import line, method, penalties, read_rows, set_classes, set_line, signs
 from ml_core.models.weights import class_weights, row_weights
 
 SOLVERS = {"auto", "cholesky", "svd", "lsqr", "sparse_cg", "lbfgs"}
@@ -215,7 +215,7 @@ class RidgeClassifier(ClassifierMixin, BaseEstimator):
 
     @threads.single
     def fit(self, X, y, sample_weight=None):
-        """Learn classes_ (q,), coef_ (1 or q, d), intercept_ (1 or q,)."""
+        """Learn classes_ (q,), coef_ (q, d), intercept_ (q,); for two classes (d,) and (1,)."""
         self._validate_params()
         X, y = validate_data(
             self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], multi_output=True
@@ -227,15 +227,11 @@ class RidgeClassifier(ClassifierMixin, BaseEstimator):
         )
         self.n_iter_ = None
         self._multilabel = y.ndim == 2 and y.shape[1] > 1
-        set_line(self, W, offset, False, X.dtype)
-        if not self.fit_intercept:
-            self.intercept_ = np.zeros(Y.shape[1], X.dtype)
-        return self
+        return set_classes(self, W, offset, X.dtype)
 
     def decision_function(self, X):
         """X (n, d) -> (n,) for two classes, else (n, q)."""
-        score = line(self, X)
-        return score[:, 0] if score.shape[1] == 1 else score
+        return line(self, X)
 
     def predict(self, X):
         """X (n, d) -> labels (n,), or (n, q) of 0 and 1 for multilabel targets."""

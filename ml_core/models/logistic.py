@@ -201,12 +201,12 @@ def check_classes(classes, codes, weight):
     """Refuse fewer than two classes, counting only rows that weigh something."""
     if len(classes) < 2:
         raise ValueError(
-            f"y holds one class only, {classes[0]!r}; a classifier needs at least 2 classes. Check the target"
+            f"y holds one class only, {classes[0]}; a classifier needs at least 2 classes. Check the target"
         )
     empty = np.bincount(codes, weight, len(classes)) == 0
     if empty.any():
         raise ValueError(
-            f"every row of class {classes[empty.argmax()]!r} has weight 0; give it weight or drop its rows"
+            f"every row of class {classes[empty.argmax()]} has weight 0; give it weight or drop its rows"
         )
 
 

@@ -12,7 +12,7 @@ from ml_core.kernels import gram, threads
 from ml_core.kernels.leastsquares import PLAIN, Factor, Spectrum
 from ml_core.kernels.parts import parts_of
 from ml_core.models import scoring
-from ml_core.models.line import read_whole, set_line, signs
+from ml_core.models.line import read_whole, set_classes, set_line, signs
 from ml_core.models.weights import class_weights
 
 SPECTRUM = 1e-7  # reciprocal condition from which eigenvectors keep the first nine digits of a score
@@ -92,7 +92,7 @@ def _classifiers(dressed, classes, lines, dtype):
     """Give each dressed classifier its line."""
     for k, fitted in zip(np.flatnonzero(lines[2]), dressed, strict=True):
         fitted.classes_, fitted.n_iter_, fitted._multilabel = classes, None, False
-        yield set_line(fitted, lines[0][k], lines[1][k], False, dtype)
+        yield set_classes(fitted, lines[0][k], lines[1][k], dtype)
 
 
 def _plan(model, candidates):

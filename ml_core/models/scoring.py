@@ -72,9 +72,9 @@ def groups(model, candidates, fast, allowed):
         try:
             trial = clone(model).set_params(**candidate)
             trial._validate_params()
+            if not allowed(trial):
+                continue
         except (ValueError, TypeError):
-            continue
-        if not allowed(trial):
             continue
         rest = {name: value for name, value in trial.get_params().items() if name != fast}
         _, indices, values = found.setdefault(repr(sorted(rest.items())), (trial, [], []))
@@ -104,6 +104,6 @@ class Held:
         if self._part is None:
             self._part = [rows_of(whole, self.rows) for whole in self._whole]
         try:
-            return judge(fitted, self.scorer)(fitted, *self._part)
+            return float(judge(fitted, self.scorer)(fitted, *self._part))
         except Exception:  # one fit at a time will raise it again, and say so
             return np.nan
