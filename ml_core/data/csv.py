@@ -36,6 +36,9 @@ class Csv:
     drop: list = field(default_factory=list)
     types: dict = field(default_factory=dict)
 
+    def __post_init__(self):
+        object.__setattr__(self, "types", kinds.named(self.types))
+
     def read(self) -> Table:
         """The table; its frame reads the files anew, a batch at a time, whenever it is collected."""
         if len(self.separator) != 1:

@@ -44,6 +44,9 @@ class Embedded:
     drop: list = field(default_factory=list)
     types: dict = field(default_factory=dict)
 
+    def __post_init__(self):
+        object.__setattr__(self, "types", kinds.named(self.types))
+
     def read(self) -> Table:
         """The table."""
         if self.name not in NAMES:

@@ -95,7 +95,7 @@ class Guess:
 
 def narrow(guesses: dict[str, Guess], texts: pl.DataFrame, row: int) -> None:
     """Take the next batch into account; ``row`` is how many rows of the file came before."""
-    values = dict(zip(texts.columns, texts.select(pl.all().count()).row(0), strict=True))
+    values = _told(texts.select(pl.all().count()))
     full = {name: guess for name, guess in guesses.items() if values[name]}
     for kind in ("integer", "numeric"):
         # whole numbers are numbers: the second question is only for those where the first fails
@@ -120,24 +120,29 @@ def narrow(guesses: dict[str, Guess], texts: pl.DataFrame, row: int) -> None:
 
 def _keep(guesses, texts, asked, kind):
     """Strike ``kind`` from the asked columns of which some value is nothing of it: a few first, then all."""
-    for few in (True, False):
-        texts_of = {
-            name: pl.col(name).drop_nulls().head(20) if few else pl.col(name).drop_nulls() for name in asked
-        }
-        odd = texts.select(read_as(text, kind).null_count().alias(name) for name, text in texts_of.items())
-        struck = {name for name in asked if odd[name][0]}
-        for name in struck:
-            dead = {kind, "integer"} if kind == "numeric" else {kind}
-            guesses[name].alive = [other for other in guesses[name].alive if other not in dead]
-        asked = [name for name in asked if name not in struck]
+    for few in (True, False) if len(texts) > 100 else (False,):
+        if not asked:
+            return
+        values = pl.col(asked).drop_nulls().head(20) if few else pl.col(asked).drop_nulls()
+        odd = _told(texts.select(read_as(values, kind).null_count()))
+        dead = {kind, "integer"} if kind == "numeric" else {kind}
+        for name in asked:
+            if odd[name]:
+                guesses[name].alive = [other for other in guesses[name].alive if other not in dead]
+        asked = [name for name in asked if not odd[name]]
+
+
+def _told(answers):
+    """A frame of one row as a mapping; a lookup in it costs nothing, one in a wide frame does."""
+    return dict(zip(answers.columns, answers.row(0), strict=True)) if answers.width else {}
 
 
 def _count(rest, texts, row):
     """How many values of columns that are not all numbers are numbers, and the first that is not."""
     counted = {name: guess for name, guess in rest.items() if guess.counting}
-    numbers = texts.select(read_as(pl.col(name), "numeric").count() for name in counted)
+    numbers = _told(texts.select(read_as(pl.col(list(counted)), "numeric").count())) if counted else {}
     for name, guess in counted.items():
-        guess.numbers += numbers[name][0]
+        guess.numbers += numbers[name]
     fresh = {name: "numeric" for name, guess in counted.items() if guess.misfit is None and guess.numbers}
     for name, (place, text) in first_misfits(texts, fresh).items():
         guess = counted[name]
@@ -146,16 +151,18 @@ def _count(rest, texts, row):
 
 def _find_codes(guesses, texts):
     """Mark columns with a number that has leading zeros, or that is whole and too large for 64 bits."""
-    text = {name: pl.col(name) for name in guesses}
-    padded = texts.select((t.str.starts_with("0") & (t.str.len_bytes() > 1)).any() for t in text.values())
-    longest = texts.select(t.str.len_bytes().max() for t in text.values())
+    if not guesses:
+        return
+    text = pl.col(list(guesses))
+    padded = _told(texts.select((text.str.starts_with("0") & (text.str.len_bytes() > 1)).any()))
+    longest = _told(texts.select(text.str.len_bytes().max()))
     asked = {
-        name: r"^0\d" if padded[name][0] else r"^[+-]?\d{19,}$"
+        name: r"^0\d" if padded[name] else r"^[+-]?\d{19,}$"
         for name, guess in guesses.items()
-        if padded[name][0] or ((longest[name][0] or 0) > 18 and "integer" not in guess.alive)
+        if padded[name] or ((longest[name] or 0) > 18 and "integer" not in guess.alive)
     }
     coded = texts.select(pl.col(name).str.contains(pattern).any() for name, pattern in asked.items())
-    for name in asked:
-        if coded[name][0]:
+    for name, found in _told(coded).items():
+        if found:
             guesses[name].coded = True
             guesses[name].alive = []

@@ -18,10 +18,24 @@ import polars as pl
 from ml_core.data.rows import batches
 
 TYPES = ("numeric", "integer", "boolean", "categorical", "text", "date")  # what data.types may ask for
+ALIASES = {
+    "int": "integer",
+    "int64": "integer",
+    "float": "numeric",
+    "float64": "numeric",
+    "number": "numeric",
+}
+ALIASES |= {"bool": "boolean", "str": "categorical", "string": "categorical", "category": "categorical"}
+ALIASES |= {"datetime": "date"}
 SAMPLE = 200_000
 LEVELS = 50
 WORDS = 3.0
 LETTERS = 50.0
+
+
+def named(types: dict) -> dict:
+    """``types`` with the names that other libraries use, such as Int64 or str, replaced by ours."""
+    return {name: ALIASES.get(str(kind).lower(), kind) for name, kind in types.items()}
 
 
 def of_type(dtype: pl.DataType) -> str | None:

@@ -21,6 +21,9 @@ class Parquet:
     drop: list = field(default_factory=list)
     types: dict = field(default_factory=dict)
 
+    def __post_init__(self):
+        object.__setattr__(self, "types", kinds.named(self.types))
+
     def read(self) -> Table:
         """The table; its frame reads the files whenever it is collected."""
         found = files.find(self.path, self.pattern)

@@ -38,6 +38,9 @@ class Sql:
     drop: list = field(default_factory=list)
     types: dict = field(default_factory=dict)
 
+    def __post_init__(self):
+        object.__setattr__(self, "types", kinds.named(self.types))
+
     def read(self) -> Table:
         """The table, fetched once."""
         folder = tempfile.TemporaryDirectory(prefix="mlcore-sql-")
