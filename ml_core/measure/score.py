@@ -54,19 +54,20 @@ def score(p, resamples, seed, slices=(), min_rows=30):
     """
     if not len(p):
         return {}, {name: "there are no test rows" for name in METRICS[p.task]}, []
-    whole = {None: p} | {k: p.take(s.rows) for k, s in enumerate(slices) if s.rows.sum() >= min_rows}
+    rows = {k: np.flatnonzero(s.rows) for k, s in enumerate(slices) if s.rows.sum() >= min_rows}
+    whole = {None: p} | {k: p.take(some) for k, some in rows.items()}
     scorers = {k: metrics_of(part) for k, part in whole.items()}
 
     def columns_of(k):
-        return scorers[k] if k is None else lambda W: scorers[k](W[:, slices[k].rows])
+        return scorers[k] if k is None else lambda W: scorers[k](W.take(rows[k], axis=1))
 
     drawn = resample({k: columns_of(k) for k in whole}, len(p), resamples, seed)
     values = {k: _with_intervals(scorers[k], drawn[k], len(part)) for k, part in whole.items()}
     left_out = {name: _why(name, p) for name in METRICS[p.task] if name not in values[None]}
     listed = []
     for k, s in enumerate(slices):
-        rows = int(s.rows.sum())
-        one = {"column": s.column, "level": s.level, "n": rows, "share": digits(rows / len(p))}
+        n = int(s.rows.sum())
+        one = {"column": s.column, "level": s.level, "n": n, "share": digits(n / len(p))}
         note = None if k in values else f"fewer than {min_rows} rows"
         listed.append(one | {"metrics": values.get(k, {}), "note": note})
     return values[None], left_out, listed

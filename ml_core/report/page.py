@@ -11,6 +11,7 @@ from ml_core.report import svg
 from ml_core.report.charts import from_json
 
 TOP = 10  # trials shown
+ROWS = 100  # rows of a table of findings
 SLICED = {
     "binary": ["auc", "log_loss", "accuracy", "precision", "recall"],
     "multiclass": ["balanced_accuracy", "accuracy", "f1_macro"],
@@ -92,9 +93,6 @@ def short(value, most=60) -> str:
 
 def _head(work, about):
     trained = _json(work / "train" / "model.json", {})
-    model = trained.get("estimator") or trained.get("model") or trained.get("name") or "model"
-    if isinstance(model, dict):
-        model = model.get("_target_") or model.get("class") or "model"
     known, task = about.get("metrics", {}), about.get("task", "")
     main = about.get("main")
     nothing = KNOWS_NOTHING.get(main)
@@ -102,7 +100,7 @@ def _head(work, about):
         nothing = 1 / len(about["classes"])
     return {
         "about": about | {"metrics": known, "task": task, "left_out": about.get("left_out", {})},
-        "model": str(model).rsplit(".", 1)[-1],
+        "model": str(trained.get("model", "model")).rsplit(".", 1)[-1],
         "main": main,
         "nothing": nothing,
         "lower": LOWER_IS_BETTER,
@@ -132,48 +130,47 @@ def _ends(one):
 
 
 def _search(work):
-    best, trials = _json(work / "search" / "best.json", {}), _json(work / "search" / "trials.json", [])
-    if isinstance(trials, dict):
-        trials = trials.get("trials", [])
+    best, found = _json(work / "search" / "best.json", {}), _json(work / "search" / "trials.json", [])
+    best = best if isinstance(best, dict) else {}
+    trials = found.get("trials", []) if isinstance(found, dict) else found
     trials = [one for one in trials if isinstance(one, dict)]
-    scored = [one for one in trials if isinstance(_mean(one), int | float)]
-    scored.sort(key=_mean, reverse=True)
-    params = best.get("params", {}) if isinstance(best, dict) else {}
-    names = list(dict.fromkeys(name for one in scored[:TOP] for name in one.get("params", {})))
+    scored = [one for one in trials if isinstance(one.get("mean"), int | float)]
+    # a score on a part of the rows is no rival of one on all of them
+    whole = max((one.get("share", 1.0) for one in scored), default=1.0)
+    ranked = [one for one in scored if one.get("share", 1.0) == whole]
+    ranked.sort(key=lambda one: one["mean"], reverse=True)
+    errors = dict.fromkeys(str(one["error"]) for one in trials if one.get("error"))
     return {
-        "params": params,
-        "scoring": best.get("scoring") if isinstance(best, dict) else None,
+        "params": best.get("params", {}),
+        "metric": best.get("metric", "score"),
         "trials": len(trials),
         "failed": len(trials) - len(scored),
-        "names": names,
-        "top": [
-            one | {"mean": _mean(one), "spread": one.get("spread", one.get("std"))} for one in scored[:TOP]
-        ],
+        "errors": list(errors)[:3],
+        "names": list(dict.fromkeys(name for one in ranked[:TOP] for name in one.get("params", {}))),
+        "top": ranked[:TOP],
     }
-
-
-def _mean(trial):
-    value = trial.get("mean", trial.get("score"))
-    return None if value is None or value != value else value
 
 
 def _data(work):
     """What prepare said of the data: counts, and every list of findings as a table."""
     quality, table = _json(work / "prepare" / "quality.json", {}), _json(work / "prepare" / "table.json", {})
-    quality = quality if isinstance(quality, dict) else {"findings": quality}
-    facts = {name: value for name, value in quality.items() if isinstance(value, int | float | str)}
-    tables = {}
-    for name, value in quality.items():
-        rows = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
-        if rows:
-            heads = list(dict.fromkeys(key for row in rows for key in row))
-            tables[name] = {
-                "heads": heads,
-                "rows": [[row.get(key, "") for key in heads] for row in rows[:50]],
-            }
+    facts, tables = {}, {}
+    for name, value in quality.items() if isinstance(quality, dict) else []:
+        if isinstance(value, int | float | str):
+            facts[name] = value
+        elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+            heads = list(dict.fromkeys(key for row in value for key in row))
+            rows = [[row.get(key, "") for key in heads] for row in value[:ROWS]]
+            tables[name] = {"heads": heads, "rows": rows, "all": len(value)}
+        elif isinstance(value, list) and value:
+            facts[name] = ", ".join(_pair(one) for one in value[:30])
     kinds = list(table.get("kinds", {}).values())
     facts |= {f"{kind} columns": kinds.count(kind) for kind in dict.fromkeys(kinds)}
     return {"facts": facts, "tables": tables}
+
+
+def _pair(one):
+    return " ".join(map(str, one)) if isinstance(one, list) else str(one)
 
 
 def _charts(path):

@@ -3,11 +3,12 @@
 import warnings
 
 from ml_core.report.charts import Bars, Heat
-from ml_core.report.ticks import along, limits, reach
+from ml_core.report.ticks import along, limits, named, reach, ticks
 
 PALETTE = ("#3b6fd4", "#d9772b", "#2e9b6b", "#b44fb0", "#c9a227", "#d1495b", "#4aa3b8", "#7a6a5a")
 GREY = "#8a8f98"
 SIZE, DPI = (5.2, 3.9), 110
+LETTER = 0.075  # inches of a letter of an axis
 STYLE = {
     "font.family": "DejaVu Sans",  # ships with matplotlib
     "font.size": 9.0,
@@ -27,38 +28,53 @@ def save(charts, folder):
     """Draw each chart as ``folder``/NAME.png; return the names in order."""
     folder.mkdir(parents=True, exist_ok=True)
     for chart in charts:
-        _save(
-            lambda figure, chart=chart: _draw(figure.add_subplot(), chart), folder / f"{chart.name}.png", SIZE
-        )
+        _save([chart], folder / f"{chart.name}.png", SIZE, 1)
     return [f"{chart.name}.png" for chart in charts]
 
 
 def save_grid(charts, path, across=4):
     """Draw many charts as one picture."""
-    down = -(-len(charts) // across)
-    across = min(across, len(charts))
-
-    def draw(figure):
-        for k, chart in enumerate(charts):
-            _draw(figure.add_subplot(down, across, k + 1), chart)
-
     path.parent.mkdir(parents=True, exist_ok=True)
-    _save(draw, path, (3.6 * across, 2.9 * down))
+    _save(charts, path, (3.4, 2.7), min(across, len(charts)))
 
 
-def _save(draw, path, size):
+def _save(charts, path, size, across):
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    wide, tall = size[0] * across, size[1] * -(-len(charts) // across)
     # a person's own matplotlibrc changes no byte, and nothing stays changed behind us
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # letters the font lacks become boxes
         matplotlib.rcParams.update(matplotlib.rcParamsDefault | {"backend": "agg"} | STYLE)
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=(wide, tall))
         FigureCanvasAgg(figure)
-        draw(figure)
+        for k, chart in enumerate(charts):
+            left, bottom = _margins(chart)
+            x, y = size[0] * (k % across), tall - size[1] * (k // across + 1)
+            box = (x + left, y + bottom, size[0] - left - 0.15, size[1] - bottom - 0.35)
+            _draw(figure.add_axes([box[0] / wide, box[1] / tall, box[2] / wide, box[3] / tall]), chart)
         figure.savefig(path, metadata={"Software": None})
+
+
+def _margins(chart):
+    """Inches left and below for ticks and labels; matplotlib would draw everything twice to find them."""
+    if isinstance(chart, Bars):
+        return 0.15 + LETTER * max([len(name) for name in chart.names], default=0), 0.55
+    if isinstance(chart, Heat):
+        long = max([len(name) for name in chart.columns], default=0) if _long(chart.columns) else 0
+        return 0.45 + LETTER * max([len(name) for name in chart.rows], default=0), 0.55 + 0.65 * LETTER * long
+    (x0, x1), (y0, y1) = limits(chart)
+    longest = max(len(name) for name in named(ticks(y0, y1)))
+    names = along(chart, x0, x1)[1]
+    slanted = 0.5 * LETTER * max(map(len, names)) if _long(names) else 0.0
+    return 0.4 + LETTER * longest, (0.5 if chart.x else 0.3) + slanted
+
+
+def _long(names):
+    """Whether these names need more room than there is side by side."""
+    return sum(map(len, names)) > 45
 
 
 def _draw(axes, chart):
@@ -79,6 +95,7 @@ def _numbers(values):
 
 def _lines(axes, chart):
     colour = 0
+    size = 3 if sum(len(one.x) for one in chart.lines if one.style == "dots") > 60 else 6
     for one in chart.lines:
         x, y = _numbers(one.x), _numbers(one.y)
         if one.style == "reference":
@@ -86,22 +103,24 @@ def _lines(axes, chart):
         elif one.style == "faint":
             axes.plot(x, y, color=GREY, linewidth=0.7, alpha=0.5)
         else:
-            _series(axes, one, x, y, PALETTE[colour % len(PALETTE)])
+            _series(axes, one, x, y, PALETTE[colour % len(PALETTE)], size)
             colour += 1
     (x0, x1), (y0, y1) = limits(chart)
     room = 0.01 if chart.unit else 0.0
     axes.set_xlim(x0 - room, x1 + room)
     axes.set_ylim(y0 - room, y1 + room)
     at, names = along(chart, x0, x1)
-    long = sum(map(len, names)) > 45
+    long = _long(names)
     axes.set_xticks(at, names, rotation=30 if long else 0, ha="right" if long else "center")
+    up = ticks(y0, y1)
+    axes.set_yticks(up, named(up))
     axes.set_xlabel(chart.x)
     axes.set_ylabel(chart.y)
     if any(one.name for one in chart.lines):
         axes.legend(frameon=False, fontsize=8)
 
 
-def _series(axes, one, x, y, colour):
+def _series(axes, one, x, y, colour, size):
     label = one.name or None
     if one.style == "dots" and one.low:
         spread = [[b - a for a, b in zip(_numbers(one.low), y, strict=True)]]
@@ -109,7 +128,16 @@ def _series(axes, one, x, y, colour):
         spread = [[max(v, 0.0) for v in part] for part in spread]
         axes.errorbar(x, y, yerr=spread, fmt="o", color=colour, markersize=4, linewidth=1, label=label)
     elif one.style == "dots":
-        axes.plot(x, y, "o", color=colour, markersize=3, alpha=0.6, markeredgewidth=0, label=label)
+        axes.plot(
+            x,
+            y,
+            "o",
+            color=colour,
+            markersize=size,
+            alpha=0.7,
+            markeredgewidth=0,
+            label=label,
+        )
     else:
         axes.plot(x, y, color=colour, linewidth=1.6, label=label)
         if one.low:
@@ -140,7 +168,7 @@ def _heat(axes, chart):
             for j, count in enumerate(row):
                 ink = "white" if shares[i][j] > 0.5 else "#20242c"
                 axes.text(j, i, str(count), ha="center", va="center", color=ink, fontsize=9)
-    long = max((len(name) for name in chart.columns), default=0) * len(chart.columns) > 40
+    long = _long(chart.columns)
     axes.set_xticks(
         range(len(chart.columns)), chart.columns, rotation=40 if long else 0, ha="right" if long else "center"
     )

@@ -3,6 +3,7 @@
 from ml_core.report.charts import Bars, Line, Lines, shown
 
 MOST = 25  # columns in the chart of importance
+LEVELS = 12  # the most frequent of a column
 CLASSES = 6  # classes with a curve of their own
 
 METRIC = {
@@ -31,12 +32,12 @@ def _one(k, found, one):
     name, title, many = f"dependence_{k:02d}", shown(one["column"], 32), len(found["output"]) > 1
     what = _what(found)
     if one["values"] and isinstance(one["values"][0], str):
-        names = [shown(value, 16) for value in one["values"]]
+        names = [shown(value, 16) for value in one["values"]][:LEVELS]
         if not many:
-            return Bars(name, title, what, names, one["mean"][0])
+            return Bars(name, title, what, names, one["mean"][0][:LEVELS])
         place = [float(i) for i in range(len(names))]
         dots = [
-            Line(place, mean, shown(label), "dots")
+            Line(place, mean[:LEVELS], shown(label), "dots")
             for label, mean in zip(found["output"][:CLASSES], one["mean"], strict=False)
         ]
         return Lines(name, title, "", what, dots, levels=names)

@@ -102,9 +102,9 @@ def test_names_from_the_data_do_no_harm(tmp_path):
     work = tmp_path
     lay_out(work, hostile, LogisticRegression())
     (work / "search").mkdir()
-    best = {"params": {"<u>": "<u>"}, "scoring": "<u>"}
+    best = {"params": {"<u>": "<u>"}, "metric": "<u>"}
     (work / "search/best.json").write_text(json.dumps(best))
-    trials = [{"params": {"<u>": "<u>"}, "mean": 0.5, "spread": 0.1}]
+    trials = {"trials": [{"params": {"<u>": "<u>"}, "mean": 0.5, "spread": 0.1}, {"error": "<u>"}]}
     (work / "search/trials.json").write_text(json.dumps(trials))
     (work / "prepare/quality.json").write_text(json.dumps({"<u>": 1, "rules": [{"<u>": "<u>"}]}))
     for name in ("evaluate", "explain"):
