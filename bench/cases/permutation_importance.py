@@ -1,4 +1,4 @@
-"""Importance of 30 raw columns, 10 shuffles each, 2000 rows, logistic pipeline; equal: the same shuffles' losses.
+"""Importance of 30 raw columns, 10 shuffles each, 2000 rows, logistic pipeline; equal: the same losses.
 
 Ours makes the features once and finds standard errors over rows besides.
 """
