@@ -65,7 +65,8 @@ def dumps(model):
             data = _without_padding(archive.read(name)) if name.endswith(".npy") else archive.read(name)
             names[name] = hashlib.sha256(data).hexdigest()[:24] + Path(name).suffix
             members[names[name]] = data
-    _rename(schema, names, _shared(schema))
+    _settle(schema, names)
+    _number(schema)
     members[SCHEMA] = json.dumps(schema, separators=(",", ":")).encode()
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
@@ -101,43 +102,58 @@ def _is_value(record):
     return scalar or record["__loader__"] in VALUES
 
 
-def _shared(schema):
-    """Ids of the things that occur more than once, in the order of their first occurrence -> new id."""
-    count, waiting = Counter(), [schema]
+def _number(schema):
+    """Number the things that occur more than once by their first occurrence; the others need no id."""
+    found, waiting = [], [schema]
     while waiting:
         node = waiting.pop()
         if isinstance(node, dict):
-            if "__id__" in node and not _is_value(node):
-                count[node["__id__"]] += 1
+            if "__id__" in node:
+                found.append(node)
             waiting += reversed(node.values())
         elif isinstance(node, list):
             waiting += reversed(node)
-    often = [number for number, times in count.items() if times > 1]
-    return {number: i + 1 for i, number in enumerate(often)}
+    times = Counter(node["__id__"] for node in found)
+    often = [number for number, n in times.items() if n > 1]
+    numbers = {number: i + 1 for i, number in enumerate(often)}
+    for node in found:
+        number = numbers.get(node.pop("__id__"))
+        if number is not None:
+            node["__id__"] = number
 
 
-def _rename(node, names, shared):
+def _settle(node, names):
+    """Put a record and those below it into the one form that equal models share, but for their ids."""
     if isinstance(node, list):
         for item in node:
-            _rename(item, names, shared)
+            _settle(item, names)
         return
     if not isinstance(node, dict):
         return
     for value in node.values():
-        _rename(value, names, shared)
+        _settle(value, names)
     if "__loader__" not in node:
         return
-    number = node.pop("__id__", None)
-    if number in shared and not _is_value(node):
-        node["__id__"] = shared[number]
+    if _is_value(node):
+        node.pop("__id__", None)
     if "file" in node:
         node["file"] = names[node["file"]]
     if node["__loader__"] == "SetNode":  # Python shuffles strings in a set anew in each process
         node["content"].sort(key=lambda item: json.dumps(item, sort_keys=True))
+    if node["__loader__"] == "ObjectNode":
+        _sort_attributes(node.get("content"))
     if str(node["__module__"]).startswith("sklearn.") and isinstance(node.get("content"), dict):
         held = node["content"].get("content")
         for name in THREADS & set(held) if isinstance(held, dict) else ():
             held[name] = {**held[name], "content": "1"}
+
+
+def _sort_attributes(held):
+    """An object fitted twice has its attributes in another order than one fitted once."""
+    if not isinstance(held, dict) or held.get("__loader__") != "DictNode":
+        return
+    if all(kind["__class__"] == "str" for kind in held["key_types"]["content"]):
+        held["content"] = dict(sorted(held["content"].items()))
 
 
 def load(path, packages=()):

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris
 from sklearn.ensemble import (
@@ -106,6 +107,12 @@ def test_the_same_model_gives_the_same_bytes_in_another_process(pytestconfig):
     names = [name for name in MODELS if name != "kmeans"]
     ours = [f"{name} {hashlib.sha256(file.dumps(fitted(name))).hexdigest()}" for name in names]
     assert done.stdout.splitlines() == ours
+
+
+@pytest.mark.parametrize("name", ["gradient", "forest", "logistic"])
+def test_a_model_fitted_twice_has_the_bytes_of_one_fitted_once(name):
+    once, twice = (clone(MODELS[name]).fit(X, NAMES) for _ in range(2))
+    assert file.dumps(twice.fit(X, NAMES)) == file.dumps(once)
 
 
 class Holder:
