@@ -23,7 +23,7 @@ STOPS = "stops within tol=1e-3, as libsvm does, from another side (scikit-learn 
 # (class, check): why it cannot pass. Any other check that fails is a bug.
 EXCUSES = {
     ("Ridge", "check_non_transformer_estimators_n_iter"): "no iterations: n_iter_ is None, as scikit-learn's",
-    ("RidgeClassifier", "check_non_transformer_estimators_n_iter"): "no iterations: n_iter_ is None there too",
+    ("RidgeClassifier", "check_non_transformer_estimators_n_iter"): "no iterations, as for Ridge",
     ("SVC", "check_sample_weight_equivalence_on_dense_data"): STOPS,
     ("SVC", "check_sample_weight_equivalence_on_sparse_data"): STOPS,
     ("RandomForestClassifier", "check_sample_weight_equivalence_on_dense_data"): WEIGHTS,

@@ -1,0 +1,214 @@
+"""Measure every claim: ours and each rival in turn, A B A B, once their results are of equal quality.
+
+A case is a file in bench/cases: `data(n=..., ...)`, `ours(data)`, `RIVALS = {name: callable}`,
+`equal(mine, theirs, data)`, and if it likes `SHORT = {"n": ...}`, `FLOOR`, `GOAL`. A case that compares
+commands gives `ours` and the rivals as lists of words ("{work}" is the folder), each run in a fresh folder
+that `prepare(work)` has filled; `equal` then gets the folders.
+A ratio is the rival's seconds over ours, the median over the pairs.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import report
+import side
+
+HERE = Path(__file__).parent
+PAIRS = 5
+POOLS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "LOKY_MAX_CPU_COUNT",
+)
+
+
+class Worker:
+    """A side in a process of its own."""
+
+    def __init__(self, path, name, short, environment):
+        words = [sys.executable, str(HERE / "side.py"), "run", str(path), name, str(short)]
+        self.process = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, bufsize=1
+        )
+        self._answer()
+
+    def _answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"a side ended with exit code {self.process.wait()}; its message is above")
+        return json.loads(line)
+
+    def run(self, leave=""):
+        """One run -> {wall, cpu, peak}; the result goes to the path ``leave``."""
+        self.process.stdin.write(f"{leave}\n")
+        return self._answer()
+
+    def close(self):
+        """Let the process end."""
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Command:
+    """A side that is a command, run in a fresh folder each time."""
+
+    def __init__(self, case, words, environment, folder):
+        self.case, self.words, self.environment, self.folder = case, words, environment, Path(folder)
+
+    def run(self, leave=""):
+        """One run -> {wall, cpu, peak}; its folder stays at the path ``leave``."""
+        work = Path(leave) if leave else self.folder / "work"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        if hasattr(self.case, "prepare"):
+            self.case.prepare(work)
+        before, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        words = [word.replace("{work}", str(work)) for word in self.words]
+        subprocess.run(words, cwd=work, env=self.environment, check=True, stdout=subprocess.DEVNULL)
+        wall, after = time.perf_counter() - wall, resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return {"wall": wall, "cpu": cpu, "peak": after.ru_maxrss / 1024}
+
+    def close(self):
+        """Nothing is left running."""
+
+
+def side_of(path, case, name, setting, folder):
+    """Worker or Command for one side; ``setting`` is (short, environment)."""
+    words = side.function(case, name)
+    if isinstance(words, list):
+        return Command(case, words, setting[1], Path(folder) / name)
+    return Worker(path, name, *setting)
+
+
+def same_quality(path, case, short, results):
+    """Whether the case calls what the two sides left equal."""
+    if isinstance(case.ours, list):
+        return bool(case.equal(*map(Path, results), None))
+    words = [sys.executable, str(HERE / "side.py"), "judge", str(path), str(short), *results]
+    return json.loads(subprocess.run(words, stdout=subprocess.PIPE, check=True, text=True).stdout)["equal"]
+
+
+def compare(path, case, rival, short, n_threads):
+    """One row of results: ours against one rival."""
+    environment = os.environ | dict.fromkeys(POOLS, str(n_threads))
+    with tempfile.TemporaryDirectory() as folder:
+        names = ("ours", rival)
+        results = [f"{folder}/{i}" for i in range(2)]
+        sides = []
+        try:
+            for name in names:
+                sides.append(side_of(path, case, name, (short, environment), folder))
+            # the first run compiles, fills caches and leaves its result; it does not count
+            first = [one.run(leave) for one, leave in zip(sides, results, strict=True)]
+            equal = same_quality(path, case, short, results)
+            runs = [[one.run() for one in sides] for _ in range(PAIRS if equal else 0)]
+        finally:
+            for one in sides:
+                one.close()
+    row = {
+        "case": path.stem,
+        "rival": rival,
+        "threads": n_threads,
+        "size": size_of(case, short),
+        "short": short,
+    }
+    row |= {"equal": equal, "load": round(os.getloadavg()[0], 1), "pairs": len(runs)}
+    row |= {"peak_ours": round(first[0]["peak"]), "peak_rival": round(first[1]["peak"])}
+    return row | (ratios(runs) if equal else {})
+
+
+def size_of(case, short):
+    """The sizes as people write them: n=200000 d=100."""
+    return " ".join(f"{name}={value}" for name, value in side.sizes(case, short).items())
+
+
+def ratios(runs):
+    """Medians of the seconds of both sides and of their ratios, pair by pair."""
+    row = {}
+    for clock in ("cpu", "wall"):
+        ours, rival = ([pair[i][clock] for pair in runs] for i in range(2))
+        pairs = [theirs / max(mine, 1e-9) for mine, theirs in zip(ours, rival, strict=True)]
+        row |= {f"{clock}_ours": statistics.median(ours), f"{clock}_rival": statistics.median(rival)}
+        row |= {f"{clock}_ratio": statistics.median(pairs)}
+        row |= {f"{clock}_least": min(pairs), f"{clock}_most": max(pairs)}
+    return row
+
+
+def bound(case, name, rival):
+    """FLOOR or GOAL of a case: a number, a number a rival, or nothing."""
+    value = getattr(case, name, None)
+    return value.get(rival) if isinstance(value, dict) else value
+
+
+def measure(paths, short, threads):
+    """Yield a row for each case, number of threads and rival."""
+    for path in paths:
+        case = side.load(path)
+        for n_threads in threads:
+            for rival in case.RIVALS:
+                row = compare(path, case, rival, short, n_threads)
+                yield row | {"floor": bound(case, "FLOOR", rival), "goal": bound(case, "GOAL", rival)}
+
+
+def told(row):
+    """A row as one line for people."""
+    where = f"{row['case']:16} {row['size']:22} {row['threads']} thread(s), {row['rival']}: "
+    if not row["equal"]:
+        return where + "NOT EQUAL"
+    clocks = [
+        f"{clock} {row[f'{clock}_rival']:.3g} / {row[f'{clock}_ours']:.3g} s = {row[f'{clock}_ratio']:.3g}"
+        f" ({row[f'{clock}_least']:.3g} to {row[f'{clock}_most']:.3g})"
+        for clock in ("cpu", "wall")
+    ]
+    return where + ", ".join(clocks)
+
+
+def main(words=None):
+    """Measure cases; exit code 1 when one is not equal or, at full size, under its floor."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("case", nargs="*", help="names of files in bench/cases; all where none is named")
+    parser.add_argument("--threads", default="1", help="such as 1,2: threads of either side")
+    parser.add_argument("--short", action="store_true", help="small sizes, minutes in all")
+    parser.add_argument("--json", action="store_true", help="one json a row")
+    parser.add_argument("--cases", type=Path, default=HERE / "cases", help="folder of the cases")
+    parser.add_argument("--results", type=Path, default=HERE / "results.csv", help="where rows are appended")
+    parser.add_argument(
+        "--docs", type=Path, default=HERE.parent / "docs", help="where numbers.md is rewritten"
+    )
+    given = parser.parse_args(words)
+    known = {path.stem: path for path in sorted(given.cases.glob("*.py"))}
+    if strange := [name for name in given.case if name not in known]:
+        parser.error(f"no case {', '.join(strange)}; there are {', '.join(known)}")
+    good, machine = True, report.machine()
+    threads = [int(count) for count in given.threads.split(",")]
+    for row in measure([known[name] for name in given.case or known], given.short, threads):
+        good &= row["equal"] and (given.short or not row["floor"] or best(row) >= row["floor"])
+        print(json.dumps(row) if given.json else told(row), flush=True)
+        stamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
+        report.append(given.results, {"time": stamp, **row, **machine})
+        report.write(given.results, given.docs)
+    return 0 if good else 1
+
+
+def best(row):
+    """The ratio a floor is held against: CPU on one thread, wall on more, where threads are what is compared."""
+    return row["cpu_ratio"] if row["threads"] == 1 else row["wall_ratio"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

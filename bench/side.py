@@ -1,0 +1,104 @@
+"""One side of one case in a process of its own: it makes the data once, then runs whenever it is told to.
+
+`side.py run CASE NAME SHORT` reads a line per run from stdin (a path to leave the result at, or nothing) and
+answers with seconds; `side.py judge CASE SHORT MINE THEIRS` says whether two results are of equal quality.
+"""
+
+import gc
+import importlib.util
+import inspect
+import json
+import math
+import os
+import pickle
+import resource
+import sys
+import time
+from pathlib import Path
+
+LEAST = 0.2  # seconds a run lasts at least, so that clocks can tell: short functions run several times,
+MOST = 100  # but no more than this
+FEWER = 10  # a short run has so many times fewer rows, unless the case names its own SHORT sizes
+
+
+def load(path):
+    """The case's module."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # results may be instances of its classes, and must unpickle
+    spec.loader.exec_module(module)
+    return module
+
+
+def sizes(case, short):
+    """Arguments of the case's ``data``: its own defaults, SHORT, or a tenth of the rows."""
+    if not hasattr(case, "data"):
+        return {}
+    known = {name: p.default for name, p in inspect.signature(case.data).parameters.items()}
+    if not short:
+        return known
+    fewer = {"n": known["n"] // FEWER} if isinstance(known.get("n"), int) else {}
+    return known | getattr(case, "SHORT", fewer)
+
+
+def function(case, name):
+    """What a side runs: ``ours`` or one of RIVALS, a callable, or a command as a list of words."""
+    return case.ours if name == "ours" else case.RIVALS[name]
+
+
+def cpu_seconds():
+    """CPU seconds of this process and of every process it started, whether ended or still there."""
+    import psutil
+
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    total = time.process_time() + ended.ru_utime + ended.ru_stime
+    for process in psutil.Process().children(recursive=True):
+        times = process.cpu_times()
+        total += times.user + times.system
+    return total
+
+
+def serve(case, name, short, answer):
+    """Answer each line of stdin with one run."""
+    data = case.data(**sizes(case, short)) if hasattr(case, "data") else None
+    run = function(case, name)
+    answer({"ready": True})
+    times = 1
+    for line in sys.stdin:
+        gc.collect()
+        wall, cpu = time.perf_counter(), cpu_seconds()
+        for _ in range(times):
+            result = run(data)
+        told = {"wall": (time.perf_counter() - wall) / times, "cpu": (cpu_seconds() - cpu) / times}
+        times = min(MOST, max(times, math.ceil(LEAST / max(told["wall"], 1e-6))))
+        if line.strip():
+            Path(line.strip()).write_bytes(pickle.dumps(result))
+        del result
+        answer(told | {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
+
+
+def judge(case, short, mine, theirs):
+    """Whether the case calls two pickled results equal."""
+    data = case.data(**sizes(case, short)) if hasattr(case, "data") else None
+    results = [pickle.loads(Path(path).read_bytes()) for path in (mine, theirs)]  # noqa: S301  our own, just written
+    return bool(case.equal(*results, data))
+
+
+def main(words):
+    """Run one of the two forms; whatever a side prints goes to stderr, answers alone to stdout."""
+    private = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def answer(told):
+        private.write(json.dumps(told) + "\n")
+        private.flush()
+
+    case = load(words[1])
+    if words[0] == "run":
+        serve(case, words[2], words[3] == "True", answer)
+    else:
+        answer({"equal": judge(case, words[2] == "True", *words[3:])})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
