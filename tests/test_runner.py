@@ -8,8 +8,6 @@ import sys
 import pytest
 from conftest import Project
 
-STEPS = ["ingest", "prepare", "search", "train", "evaluate", "explain", "log"]
-
 
 def what(project, *words):
     """Stage -> ran, restored or unchanged, of one `mlcore run`."""
@@ -85,7 +83,7 @@ def test_a_lost_output_is_restored_and_a_forced_run_changes_nothing(finished):
 
 def test_one_stage_brings_only_its_inputs_up_to_date(project):
     happened = what(project, "prepare")
-    assert [name for name in STEPS if happened[name] == "ran"] == ["ingest", "prepare"]
+    assert happened == {"ingest": "ran", "prepare": "ran"}
 
 
 def test_a_command_that_is_not_ours_still_gets_its_shell(finished):

@@ -95,9 +95,11 @@ def test_a_changed_helper_changes_the_result(finished, ran, tmp_path):
 
 
 @pytest.mark.slow
-def test_no_file_of_ml_core_can_change_unseen(finished):
+def test_no_file_of_ml_core_can_change_unseen(finished, monkeypatch):
     """Every file in turn gets a remark: every stage whose result it can reach is stale in DVC's eyes."""
     from dvc.repo import Repo
+
+    monkeypatch.chdir(finished.folder)
 
     wanted = {}
     for stage, body in RECIPE.items():
@@ -108,7 +110,7 @@ def test_no_file_of_ml_core_can_change_unseen(finished):
         path = finished.folder / name
         text = path.read_text()
         path.write_text(text + "# a remark\n")
-        with Repo(str(finished.folder)) as repo:
+        with Repo() as repo:
             stale = set(repo.status())
         path.write_text(text)
         assert stages <= stale, f"after a change in {name}: {stages - stale} would be stale"

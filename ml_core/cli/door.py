@@ -110,6 +110,8 @@ def _explain(name, error):
             MISTAKE,
             f"{error.strerror or message}{place}; nothing was changed, free or fix it and run again",
         )
+    if "No space left on device" in message:  # polars and Arrow wrap the system's word
+        return Failed(name, MISTAKE, "no space left on device; nothing was changed, free some and run again")
     if isinstance(error, ValueError | KeyError | FileNotFoundError | ModuleNotFoundError):
         return Failed(name, MISTAKE, message)
     if isinstance(error, MemoryError):

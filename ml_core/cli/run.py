@@ -20,7 +20,7 @@ def run_pipeline(targets: list[str] | None, force: bool, as_json: bool) -> None:
             f"params.yaml is not what conf/ gives (see `mlcore compose --check`); type `{compose.advice()}`"
         )
     recipe, params = plan.load(Path("dvc.yaml")), plan.load(Path("params.yaml"))
-    check_recipe(recipe, params, targets)
+    asked = check_recipe(recipe, params, targets)
     messages: list[str] = []
 
     def call(name: str) -> None:
@@ -35,6 +35,7 @@ def run_pipeline(targets: list[str] | None, force: bool, as_json: bool) -> None:
             settled.remember(recipe, params, list(happened))
     else:
         happened = dict.fromkeys(known, "unchanged")
+    happened = {name: happened[name] for name in asked}
     entries = {name: {"what": what, **_journal(name, what, began)} for name, what in happened.items()}
     metrics = {name: found for name in happened if (found := _metrics(name))}
     seconds = round(time.time() - began, 2)
@@ -46,8 +47,11 @@ def run_pipeline(targets: list[str] | None, force: bool, as_json: bool) -> None:
         print_error(message)
 
 
-def check_recipe(recipe: dict, params: dict, targets: list[str] | None) -> None:
-    """The recipe has no cycle and knows the stages named: told in our words, before DVC is imported."""
+def check_recipe(recipe: dict, params: dict, targets: list[str] | None) -> list[str]:
+    """The stages that ``targets`` ask for, with what they need; all by default.
+
+    A cycle, an unknown stage, a missing file, no repository: told in our words, before DVC is imported.
+    """
     stages = plan.read(recipe=recipe, params=params)
     names, made = [stage.name for stage in stages], {out for stage in stages for out in stage.outs}
     for target in targets or []:
@@ -61,6 +65,10 @@ def check_recipe(recipe: dict, params: dict, targets: list[str] | None) -> None:
                 )
     if not any((folder / ".git").exists() for folder in [Path.cwd(), *Path.cwd().parents]):
         raise Stopped("this folder is in no git repository, which DVC needs; type `git init` first")
+    asked = set(targets or names)
+    for stage in reversed(stages):
+        asked |= set(stage.after) if stage.name in asked else set()
+    return [name for name in names if name in asked]
 
 
 def _hint(dep, params):
