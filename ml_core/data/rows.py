@@ -1,6 +1,9 @@
 """Frame -> row hashes: the columns' values as the arrays that kernels/rowhash.py takes."""
 
+import os
+import re
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -31,6 +34,21 @@ def lazy(make: Callable[[list[str]], Iterable[pl.DataFrame]], schema: dict) -> p
                 return
 
     return register_io_source(source, schema=schema)
+
+
+def write(frame: pl.LazyFrame, file: Path) -> None:
+    """Stream the frame's rows, in order, into a parquet file; the same bytes at any number of threads.
+
+    OSError where the disk is full or the folder read-only, which polars tells by an error of its own.
+    """
+    try:
+        frame.sink_parquet(file, row_group_size=ROW_GROUP, maintain_order=True, engine="streaming")
+    except pl.exceptions.PolarsError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        code = int(number[1])
+        raise OSError(code, os.strerror(code), str(file)) from None
 
 
 def values(column: pl.Series) -> np.ndarray:

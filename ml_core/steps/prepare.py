@@ -57,7 +57,7 @@ def _write(file: Path, table: Table, hashes: np.ndarray, chosen: np.ndarray) -> 
             yield batch.with_columns(pl.Series(ROW, hashes[part])).filter(chosen[part]).select(columns)
 
     frame = rows.lazy(make, {**table.frame.collect_schema(), ROW: pl.UInt64})
-    frame.sink_parquet(file, row_group_size=rows.ROW_GROUP, maintain_order=True, engine="streaming")
+    rows.write(frame, file)
 
 
 def _outcome(table: Table, facts: Facts, tested: np.ndarray) -> Outcome:

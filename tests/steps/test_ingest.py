@@ -1,5 +1,6 @@
 """Ingest: a source's rows as parquet, the same bytes at any number of threads, in bounded memory."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import pytest
 
 from ml_core.data.csv import Csv
 from ml_core.data.embedded import Embedded
+from ml_core.data.parquet import Parquet
+from ml_core.data.rows import write
 from ml_core.data.table import read
 from ml_core.steps.ingest import ingest
 
@@ -78,6 +81,25 @@ def test_parquet_statistics_and_row_groups(tmp_path):
     known = ParquetFile(tmp_path / "table.parquet").metadata
     assert [known.row_group(i).num_rows for i in range(known.num_row_groups)] == [65_536, 4464]
     assert known.row_group(1).column(0).statistics.min == 65_536
+
+
+def test_a_parquet_file_with_a_broken_page(tmp_path):
+    texts = [f"text {i * 7919 % 10007}" for i in range(9000)]
+    pl.DataFrame({"a": texts, "y": range(9000)}).write_parquet(tmp_path / "t.parquet")
+    data = bytearray((tmp_path / "t.parquet").read_bytes())
+    data[2000:4000] = bytes(2000)
+    (tmp_path / "t.parquet").write_bytes(data)
+    with pytest.raises(ValueError, match="t.parquet: cannot be read to its end: ") as caught:
+        ingest(tmp_path, Parquet(str(tmp_path / "t.parquet"), target="y"))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_full_disk_is_an_error_of_the_system(tmp_path):
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        write(pl.LazyFrame({"a": range(10**6)}), Path("/dev/full"))
+    assert caught.value.errno == errno.ENOSPC
 
 
 @pytest.mark.slow
