@@ -19,8 +19,8 @@ HEAD = """# Numbers
 Written by `bench/run.py` from `bench/results.csv`; do not edit. Each ratio is the rival's seconds over ours,
 the median of pairs run in turn (A B A B), each side in its own process with the same number of threads, after
 both gave results of equal quality; where they did not, the table says NOT EQUAL and gives no ratio.
-`make bench` repeats them at small sizes, `make bench-full` at the sizes given here. Peak memory holds the data,
-the libraries and the work.
+`make bench` repeats them at small sizes, `make bench-full` at the sizes given here. Peak memory holds the
+data, the libraries and the work.
 
 ![ratios](numbers.svg)
 """

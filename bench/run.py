@@ -206,7 +206,7 @@ def main(words=None):
 
 
 def best(row):
-    """The ratio a floor is held against: CPU on one thread, wall on more, where threads are what is compared."""
+    """The ratio a floor is held against: CPU on one thread, wall on more, where threads are the point."""
     return row["cpu_ratio"] if row["threads"] == 1 else row["wall_ratio"]
 
 
