@@ -12,8 +12,11 @@ import numpy as np
 import polars as pl
 
 from ml_core.measure.predictions import halves
+from ml_core.progress import track
 
 CELLS = 8_000_000  # numbers held at once: 64 MB
+WORK = 2e10  # numbers made in all: half a minute
+LEAST = 200  # rows kept before the repeats are lowered
 ROWS = 100_000  # rows of frames held at once
 
 
@@ -47,6 +50,14 @@ class Asked:
         return Asked(self.X[rows], Z, self.own, self.features, self.says, self.names)
 
 
+def affordable(model, X, rows, repeats):
+    """rows, repeats, lowered where a wide table would take more than WORK numbers: first rows to LEAST."""
+    features, _ = halves(model)
+    a_row = len(X.columns) * features(X[:2]).shape[1]
+    rows = max(min(rows, LEAST), min(rows, int(WORK / (a_row * repeats))))
+    return rows, max(1, min(repeats, int(WORK / (a_row * rows))))
+
+
 def asked(model, X, task, classes=()):
     """Fitted pipeline, X polars (m, d), task, all classes -> Asked."""
     features, estimator = halves(model)
@@ -64,7 +75,8 @@ def _own_columns(features, X, Z):
     """
     m, own = len(X), {}
     moved = np.roll(np.arange(m), 1)
-    for names in _groups(X.columns, max(1, min(ROWS, CELLS // max(Z.shape[1], 1)) // m)):
+    at_once = max(1, min(ROWS, CELLS // max(Z.shape[1], 1)) // m)
+    for names in track(_groups(X.columns, at_once), "features"):
         copies = features(pl.concat([X.with_columns(X[name].gather(moved)) for name in names]))
         for k, name in enumerate(names):
             copy = copies[k * m : (k + 1) * m]
@@ -122,7 +134,7 @@ def permuted(asked, columns, orders):
     jobs = [(name, r) for name in columns for r in range(len(orders))]
     alone = [job for job in jobs if asked.Z is not None and asked.own[job[0]] is not None]
     m = len(asked.X)
-    for some in _groups(alone, _at_once(asked)):
+    for some in track(_groups(alone, _at_once(asked)), "shuffles"):
         Z = np.tile(asked.Z, (len(some), 1))
         for k, (name, r) in enumerate(some):
             own = asked.own[name]

@@ -8,7 +8,7 @@ import polars as pl
 
 from ml_core.data.table import features_and_target, read
 from ml_core.kernels.threads import alone
-from ml_core.measure.asking import asked
+from ml_core.measure.asking import affordable, asked
 from ml_core.measure.dependence import dependence, numbers
 from ml_core.measure.importance import importance, judge_of, orders
 from ml_core.measure.score import digits, sample
@@ -27,6 +27,7 @@ def explain(
     """Shuffle and set the columns of up to ``rows`` test rows; write importance, dependence and report.html.
 
     ``columns`` most important ones get a curve of at most ``grid`` points; ``repeats`` shuffles a column.
+    Of a very wide table fewer rows and shuffles are taken, as importance.json then says.
     """
     _check(columns=(columns, 0), repeats=(repeats, 1), rows=(rows, 1), grid=(grid, 2))
     about = json.loads((out.parent / "evaluate" / "metrics.json").read_text(encoding="utf-8"))
@@ -36,9 +37,11 @@ def explain(
     if len(X) > 1:
         from ml_core.models.file import load
 
-        kept = sample(len(X), rows, seed)
+        model = load(out.parent / "train" / "model.skops")
         with alone():
-            ask = asked(load(out.parent / "train" / "model.skops"), X[kept], about["task"], about["classes"])
+            rows, repeats = affordable(model, X, min(rows, len(X)), repeats)
+            kept = sample(len(X), rows, seed)
+            ask = asked(model, X[kept], about["task"], about["classes"])
             found = _importance(ask, about, None if y is None else y[kept], table.kinds, repeats, seed)
             wanted = [one["column"] for one in found["columns"][:columns]]
             curves = _dependence(ask, about, table.kinds, wanted, grid, seed)

@@ -183,3 +183,14 @@ def test_grids():
     days = pl.Series("d", pl.date_range(pl.date(1970, 1, 1), pl.date(1970, 1, 3), eager=True))
     assert numbers(grid_of(days, "date", 5)) == [0.0, 86400.0, 172800.0]
     assert numbers(pl.Series([True, None])) == ["true", "(missing)"]
+
+
+def test_wide_tables_are_asked_less():
+    """Ten columns cost nothing; ten thousand give up rows first, then shuffles."""
+    few, many = (pl.DataFrame(np.zeros((2, d))) for d in (10, 10_000))
+    model = make_pipeline(FunctionTransformer(lambda F: F.to_numpy()), Ridge())
+    model = model.fit(few, [0.0, 1.0])
+    assert asking.affordable(model, few, 2000, 10) == (2000, 10)
+    assert asking.affordable(model, few, 7, 10) == (7, 10)
+    assert asking.affordable(model, many, 2000, 10) == (200, 1)
+    assert asking.affordable(model, many, 150, 10) == (150, 1)
