@@ -59,7 +59,7 @@ TABLES = {
     "one row in a class": (rows(cell(5, 3, "maybe")), [], 1, "class|maybe"),
     "all-missing column": (rows(column(1, lambda i: "")), [], 1, "b"),
     "duplicate column names": (rows(header("a,a,c,y")), [], 2, "twice|duplicate|once"),
-    "text in a numeric column": (rows(cell(7, 0, "seven")), ["+data.types.a=integer"], 2, "a.*seven|seven.*a"),
+    "text in a numeric column": (rows(cell(7, 0, "seven")), ["+data.types.a=integer"], 2, "seven"),
     "mixed types": (rows(cell(200, 0, "many")), [], 2, "'a'.*row 200: 'many'"),
     "infinities": (rows(cell(7, 1, "inf")), [], 1, "b"),
     "not utf-8": (rows(lambda lines: None).replace(b"no\n", b"n\xf6\n", 1), [], 2, "UTF-8|utf-8|utf8"),

@@ -14,7 +14,7 @@ from test_runner import results
 
 
 def killed_after(project, seconds, words):
-    """Start a command in a process group of its own and kill the whole group; True when it was still running."""
+    """Start a command in a process group of its own and kill the group; True when it still ran."""
     process = subprocess.Popen(
         words, cwd=project.folder, env=project.environment, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
