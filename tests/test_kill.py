@@ -37,6 +37,7 @@ def forget(project):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("words", [("mlcore", "run"), ("dvc", "repro")], ids=" ".join)
 def test_a_killed_run_goes_on_to_the_same_end(finished, words):
     reference = results(finished)
