@@ -19,6 +19,7 @@ TYPES = {
     "boolean": "boolean",
     "date": "datetime",
 }  # kind of a column -> MLflow's type; else string
+KIND = {"mlflow.experimentKind": "custom_model_development"}  # else MLflow's page opens on language models
 NAME = re.compile(r"[^\w\-. :/]")  # what MLflow takes in a name of a param, metric or tag
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE")
 
@@ -186,7 +187,7 @@ def own_experiment(client, name: str, root: Path | None) -> str:
         place = None if root is None else (root / store_name(title)).as_uri()
         known = client.get_experiment_by_name(title)
         if known is None:
-            return client.create_experiment(title, artifact_location=place)
+            return client.create_experiment(title, artifact_location=place, tags=KIND)
         if known.lifecycle_stage == "deleted":
             raise TrackerDown(
                 f"MLflow's experiment {title!r} was deleted; restore it with `mlflow experiments restore -x "

@@ -1,5 +1,6 @@
 """The exam of every tracker: each file in conf/tracking takes it, and nothing else names them."""
 
+import re
 import shutil
 import time
 from dataclasses import replace
@@ -11,13 +12,25 @@ import yaml
 from ml_core.cli.build import build
 from ml_core.tracking.run import Run
 
+GUIDE = Path(__file__).parents[2] / "docs" / "add" / "tracker.md"
 MENU = sorted((Path(__file__).parents[2] / "conf" / "tracking").glob("*.yaml"))
 
 
-@pytest.fixture(params=MENU, ids=lambda path: path.stem)
+@pytest.fixture(params=[*MENU, GUIDE], ids=lambda path: path.stem)
 def tracker(request, empty_store):
     shutil.copy(empty_store, "mlflow.db")
+    if request.param == GUIDE:
+        return example()
     return build(yaml.safe_load(request.param.read_text()), ["ml_core"], "tracking")
+
+
+def example():
+    """The tracker that the guide adds: a newcomer who types it passes."""
+    (code,) = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.S | re.M)
+    names = {"__name__": "example"}
+    exec(compile(code, str(GUIDE), "exec"), names)
+    Path("disk").mkdir()
+    return names["Disk"]("disk")
 
 
 def test_a_run_is_read_back_as_it_was(tracker, make):
