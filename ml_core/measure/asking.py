@@ -1,7 +1,8 @@
 """Asking a fitted pipeline about many changed copies of the same rows at once.
 
-Importance and dependence change one column at a time. A copy is seldom worth making the features again:
-where a raw column decides some columns of the features alone (nearly always), a change only moves those.
+Importance and dependence change one column at a time. A copy is seldom worth making the features again, which
+are made of each row alone: where a raw column decides some of them by itself (nearly always), its change only
+moves those.
 
 Letters: m rows, d raw columns, p features, k numbers said of a row.
 """
@@ -15,8 +16,8 @@ from ml_core.measure.predictions import halves
 from ml_core.progress import track
 
 CELLS = 8_000_000  # numbers held at once: 64 MB
-WORK = 2e10  # numbers made in all: half a minute
-LEAST = 200  # rows kept before the repeats are lowered
+WORK = 2e9  # numbers made in all: about half a minute
+LEAST = 100  # rows kept before the repeats are lowered
 ROWS = 100_000  # rows of frames held at once
 
 
@@ -69,21 +70,45 @@ def asked(model, X, task, classes=()):
 
 
 def _own_columns(features, X, Z):
-    """Move each raw column down by one row and see which features follow, and that they follow exactly.
+    """Which features each raw column alone decides, or None, from 2 log2(d) copies instead of d.
 
-    A column that is not constant differs from itself moved by one, so no feature that it decides stays still.
+    In a copy half of the columns, those with a certain bit in their number, are moved down by one row; in its
+    twin the other half is. A feature of one column moves with exactly one of each such pair, exactly as its
+    rows do, and which ones spells the column's number. A column that is not constant differs from itself
+    moved by one, so no feature that it decides stays still.
     """
-    m, own = len(X), {}
-    moved = np.roll(np.arange(m), 1)
+    m, d = len(X), len(X.columns)
+    bits = max(1, (d - 1).bit_length())
+    moved, number = np.roll(np.arange(m), 1), np.arange(d)
+    follows, stays = np.empty((2, bits, 2, Z.shape[1]), dtype=bool)
+    copies = [(b, side) for b in range(bits) for side in (0, 1)]
     at_once = max(1, min(ROWS, CELLS // max(Z.shape[1], 1)) // m)
-    for names in track(_groups(X.columns, at_once), "features"):
-        copies = features(pl.concat([X.with_columns(X[name].gather(moved)) for name in names]))
-        for k, name in enumerate(names):
-            copy = copies[k * m : (k + 1) * m]
-            changed = np.flatnonzero(~_same(copy, Z).all(axis=0))
-            follows = _same(copy[:, changed], Z[moved][:, changed]).all()
-            own[name] = changed if follows else None
-    return own
+    for some in track(_groups(copies, at_once), "features"):
+        made = features(pl.concat([_moved(X, (number >> b & 1) == side, moved) for b, side in some]))
+        for k, (b, side) in enumerate(some):
+            copy = made[k * m : (k + 1) * m]
+            follows[b, side], stays[b, side] = _same(copy, Z[moved]).all(axis=0), _same(copy, Z).all(axis=0)
+    return _owners(X.columns, follows, ~stays)
+
+
+def _owners(names, follows, goes):
+    """follows, goes (bits, 2, p): did a feature move just as its rows did, did it change at all."""
+    own = {name: [] for name in names}
+    alone = (goes.sum(axis=1) == 1).all(axis=0) & (follows | ~goes).all(axis=(0, 1))
+    spelled = (goes[:, 1] << np.arange(len(goes))[:, None]).sum(axis=0)
+    for feature in np.flatnonzero(alone):
+        own[names[spelled[feature]]].append(feature)
+    number, bits = np.arange(len(names)), np.arange(len(goes))
+    for feature in np.flatnonzero(~alone & goes.any(axis=(0, 1))):
+        # of every column that could have a say: for each bit, its side was seen to change the feature
+        heard = goes[bits[:, None], number >> bits[:, None] & 1, feature].all(axis=0)
+        own |= dict.fromkeys([names[j] for j in np.flatnonzero(heard)])
+    return {name: None if some is None else np.array(some, dtype=int) for name, some in own.items()}
+
+
+def _moved(X, which, order):
+    names = [name for name, moves in zip(X.columns, which, strict=True) if moves]
+    return X.with_columns(X.select(names)[order]) if names else X
 
 
 def _same(A, B):

@@ -192,5 +192,31 @@ def test_wide_tables_are_asked_less():
     model = model.fit(few, [0.0, 1.0])
     assert asking.affordable(model, few, 2000, 10) == (2000, 10)
     assert asking.affordable(model, few, 7, 10) == (7, 10)
-    assert asking.affordable(model, many, 2000, 10) == (200, 1)
-    assert asking.affordable(model, many, 150, 10) == (150, 1)
+    assert asking.affordable(model, many, 2000, 10) == (100, 1)
+    assert asking.affordable(model, many, 50, 10) == (50, 1)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 7, 8, 9])
+def test_who_decides_a_feature_is_found(d):
+    """Features in any order, some twice, one constant; a product of two columns makes both unknown."""
+    rng = np.random.default_rng(d)
+    X = pl.DataFrame(rng.normal(size=(20, d)), schema=[f"c{k}" for k in range(d)])
+    takes = rng.integers(d, size=12)
+
+    def single(F):
+        return np.column_stack([F.to_numpy()[:, takes], np.ones(len(F))])
+
+    def mixed(F):
+        return np.column_stack([single(F), F.to_numpy()[:, 0] * F.to_numpy()[:, -1]])
+
+    found = asking._own_columns(single, X, single(X))
+    assert [found[f"c{k}"].tolist() for k in range(d)] == [
+        np.flatnonzero(takes == k).tolist() for k in range(d)
+    ]
+    if d == 1:
+        return
+    found = asking._own_columns(mixed, X, mixed(X))
+    assert found["c0"] is None and found[f"c{d - 1}"] is None
+    known = {k: found[f"c{k}"] for k in range(d) if found[f"c{k}"] is not None}
+    assert all(own.tolist() == np.flatnonzero(takes == k).tolist() for k, own in known.items())
+    assert known or d in (2, 8)  # 0 and 7 differ in every bit: then nobody is beyond suspicion
