@@ -13,9 +13,12 @@ import urllib.request
 import zlib
 from pathlib import Path
 
+import laid_out
 import pytest
 
 from ml_core.tracking.mlflow import Mlflow
+
+alone, empty_store, make = laid_out.alone, laid_out.empty_store, laid_out.make
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [

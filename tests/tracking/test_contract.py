@@ -6,11 +6,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import laid_out
 import pytest
 import yaml
 
 from ml_core.cli.build import build
 from ml_core.tracking.run import Run
+
+alone, empty_store, make = laid_out.alone, laid_out.empty_store, laid_out.make
 
 GUIDE = Path(__file__).parents[2] / "docs" / "add" / "tracker.md"
 MENU = sorted((Path(__file__).parents[2] / "conf" / "tracking").glob("*.yaml"))

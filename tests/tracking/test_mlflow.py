@@ -14,11 +14,14 @@ import time
 import types
 from pathlib import Path
 
+import laid_out
 import pytest
 
 from ml_core.tracking import bundle, store
 from ml_core.tracking.mlflow import Mlflow
 from ml_core.tracking.run import RunRefused, TrackerDown
+
+alone, empty_store, make = laid_out.alone, laid_out.empty_store, laid_out.make
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

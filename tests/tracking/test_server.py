@@ -10,10 +10,13 @@ import time
 import urllib.request
 from pathlib import Path
 
+import laid_out
 import pytest
 
 from ml_core.tracking.mlflow import Mlflow
 from ml_core.tracking.run import TrackerDown
+
+alone, empty_store, make = laid_out.alone, laid_out.empty_store, laid_out.make
 
 pytestmark = pytest.mark.slow
 

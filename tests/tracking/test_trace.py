@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import laid_out
 import pytest
 import yaml
 from laid_out import GIT, write_lock, write_outputs, write_params
@@ -14,6 +15,8 @@ from ml_core.steps.log import log
 from ml_core.tracking import lineage, trace
 from ml_core.tracking.memory import Memory
 from ml_core.tracking.run import Run
+
+alone, toy = laid_out.alone, laid_out.toy
 
 
 @pytest.fixture
