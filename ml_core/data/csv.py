@@ -106,13 +106,13 @@ class Csv:
             raise ValueError(
                 f"{where}: text among the numbers of column {', '.join(told)}{more}; mend it, add it to "
                 "data.missing, "
-                f"or set data.types.{dirty[0]}=categorical"
+                f"or set +data.types.{dirty[0]}=categorical"
             )
         for name, guess in free.items():
             if guess.ambiguous:
                 raise ValueError(
                     f"{where}: the dates of column {name!r} may have the day or the month first; "
-                    f"set data.types.{name}='%d/%m/%Y' or '%m/%d/%Y'"
+                    f"set +data.types.{name}='%d/%m/%Y' or '%m/%d/%Y'"
                 )
 
     def _reading(self, name, guess):

@@ -102,7 +102,7 @@ class Split:
         if not (dtype.is_temporal() or dtype.is_numeric()):
             raise ValueError(
                 f"split.by: {self.by!r} holds {dtype}, allowed are dates and numbers; set "
-                f"data.types.{self.by}=date"
+                f"+data.types.{self.by}=date"
             )
         column = pl.col(self.by)
         empty = table.frame.select(column.null_count()).collect(engine="streaming").item()

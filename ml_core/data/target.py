@@ -31,7 +31,7 @@ def resolve(table: Table) -> tuple[Table, np.ndarray]:
     if dtype.is_temporal():
         raise ValueError(
             f"target {table.target!r} holds dates, allowed are text, booleans and numbers; "
-            f"set data.target, or data.types.{table.target}=categorical"
+            f"set data.target, or +data.types.{table.target}=categorical"
         )
     missing, rows, levels, whole = _counts(table, target, dtype)
     frame = table.frame.filter(target.is_not_null()) if missing else table.frame
@@ -49,7 +49,7 @@ def resolve(table: Table) -> tuple[Table, np.ndarray]:
             raise ValueError(
                 f"target {table.target!r} holds fractions, classification takes text, booleans or whole "
                 "numbers; "
-                f"set data.task=regression or data.types.{table.target}=categorical"
+                f"set data.task=regression or +data.types.{table.target}=categorical"
             )
         frame = frame.with_columns(target.cast(pl.Int64))
     classes = frame.select(target.unique()).collect(engine="streaming").to_series().sort().to_list()

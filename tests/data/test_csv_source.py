@@ -142,7 +142,7 @@ BAD = {
     "date, told": (numbers(50), {"types": {"a": "%d.%m.%Y"}}, "'1' is not a date like %d.%m.%Y"),
     "unknown type": (numbers(3), {"types": {"a": "big"}}, "data.types.a: got 'big', allowed are numeric"),
     "unknown task": (numbers(3), {"task": "rank"}, "data.task: got 'rank', allowed are auto"),
-    "two meanings": ("a,y\n01/02/2024,1\n", {}, "may have the day or the month first; set data.types.a="),
+    "two meanings": ("a,y\n01/02/2024,1\n", {}, "may have the day or the month first; set .data.types.a="),
     "not utf-8": (b"a,y\nx,1\nM\xfcller,2\n", {}, "line 3: byte 0xfc at offset 9 is not utf-8; set data.enc"),
     "header not utf-8": (b"gr\xf6\xdfe,y\n1,2\n", {}, "line 1: byte 0xf6 at offset 2"),
     "utf-16": ("a,y\n1,2\n".encode("utf-16"), {}, "the file is UTF-16; set data.encoding=utf-16"),
