@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 from closure import ROOT
-from conftest import Project, copy_project
+from project import Project, copy_project
 
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.S | re.M)

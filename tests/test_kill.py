@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import Project
+from project import Project
 from test_runner import results
 
 

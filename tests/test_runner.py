@@ -6,7 +6,7 @@ import shutil
 import sys
 
 import pytest
-from conftest import Project
+from project import Project
 
 
 def what(project, *words):

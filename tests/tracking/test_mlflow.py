@@ -52,10 +52,11 @@ def test_the_store_lies_where_a_plain_mlflow_ui_looks(make):
     assert sorted(os.listdir()) == ["files", "mlflow.db", "mlflow.db.lock", "mlruns"]
 
 
-def test_a_queued_experiment_records_into_the_checkout_it_came_from(make, tmp_path, monkeypatch):
+def test_a_queued_experiment_records_into_the_checkout_it_came_from(make, empty_store, tmp_path, monkeypatch):
     home, copy = tmp_path / "checkout ü", tmp_path / "tmp1"
     home.mkdir()
     copy.mkdir()
+    shutil.copy(empty_store, home / "mlflow.db")
     monkeypatch.chdir(copy)
     monkeypatch.setenv("DVC_ROOT", str(home))
     run_id = Mlflow().record(make())
