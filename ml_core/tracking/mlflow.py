@@ -128,7 +128,7 @@ class Mlflow:
                 from mlflow import MlflowClient
 
                 file = store.sqlite_file(uri)
-                if file is not None and not (file.exists() and file.stat().st_size):
+                if file is not None and not store.has_content(file):
                     _make_store(uri, file)
                 yield MlflowClient(tracking_uri=uri, registry_uri=uri)
         except (TrackerDown, KeyError, ValueError):
@@ -175,10 +175,11 @@ def _make_store(uri, file):
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     with store.held(Path(f"{file}.lock"), 120):
-        if file.exists() and file.stat().st_size:
+        if store.has_content(file):
             return
         fresh = file.with_name(f"{file.name}.new")
-        fresh.unlink(missing_ok=True)
+        for left in (fresh, Path(f"{fresh}-journal")):
+            left.unlink(missing_ok=True)
         SqlAlchemyStore(uri.replace(f":///{file}", f":///{fresh}", 1), (file.parent / "mlruns").as_uri())
         fresh.replace(file)
 

@@ -44,11 +44,17 @@ def sqlite_file(uri: str) -> Path | None:
     return Path(path.partition("?")[0])
 
 
+def has_content(file: Path) -> bool:
+    """Whether there is a database to speak of: a file of no bytes is what a killed writer may leave."""
+    return file.exists() and file.stat().st_size > 0
+
+
 def check(uri: str, patience: float) -> None:
     """TrackerDown with the reason and the next move, unless the store at ``uri`` seems able to take runs."""
     file = sqlite_file(uri)
-    if file is not None and file.exists():
-        check_schema(uri, file)
+    if file is not None:
+        if has_content(file):
+            check_schema(uri, file)
     elif uri.startswith(("http://", "https://")):
         _within(patience, lambda: _ask(uri, patience), uri)
     elif uri.partition("+")[0].partition(":")[0] in PORTS:
@@ -58,7 +64,8 @@ def check(uri: str, patience: float) -> None:
 def check_schema(uri: str, file: Path) -> None:
     """A store written by another MLflow: said, never migrated behind the user's back (opening it would)."""
     try:
-        with contextlib.closing(sqlite3.connect(file.as_uri() + "?mode=ro", uri=True, timeout=5)) as base:
+        # not mode=ro: a writer killed in mid-transaction leaves a journal, which only a writer may roll back
+        with contextlib.closing(sqlite3.connect(file.as_uri() + "?mode=rw", uri=True, timeout=5)) as base:
             found = [row[0] for row in base.execute("select version_num from alembic_version")]
     except sqlite3.Error as error:
         if "no such table" in str(error):

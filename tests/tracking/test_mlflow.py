@@ -263,6 +263,29 @@ def test_what_is_no_store_at_all_is_told_and_left_alone(make):
         Mlflow().record(make())
 
 
+def test_what_a_killed_maker_of_the_store_left_is_cleared_away(make):
+    Path("mlflow.db").touch()
+    Path("mlflow.db.new").write_bytes(b"half a database")
+    Path("mlflow.db.new-journal").write_bytes(b"and its journal")
+    run_id = Mlflow().record(make())
+    assert [run.run_id for run in Mlflow().runs()] == [run_id]
+    assert not list(Path().glob("mlflow.db.new*"))
+
+
+def test_a_journal_of_a_killed_writer_is_rolled_back(tracker, make):
+    run_id = tracker.record(make())
+    code = (
+        "import os, sqlite3; base = sqlite3.connect('mlflow.db', isolation_level=None)\n"
+        "base.execute('pragma cache_size = 1'); base.execute('begin')\n"
+        "rows = 'with recursive n(i) as (select 1 union all select i + 1 from n limit 20000) select i from n'\n"
+        "base.execute(f'create table filler as {rows}'); os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", code])
+    assert Path("mlflow.db-journal").stat().st_size > 0
+    assert tracker.record(make()) == run_id
+    assert not Path("mlflow.db-journal").exists()
+
+
 def test_the_newest_revision_we_read_is_the_one_mlflow_knows():
     from mlflow.store.db.utils import _get_latest_schema_revision
 
