@@ -277,7 +277,7 @@ def test_a_journal_of_a_killed_writer_is_rolled_back(tracker, make):
     code = (
         "import os, sqlite3; base = sqlite3.connect('mlflow.db', isolation_level=None)\n"
         "base.execute('pragma cache_size = 1'); base.execute('begin')\n"
-        "rows = 'with recursive n(i) as (select 1 union all select i + 1 from n limit 20000) select i from n'\n"
+        "rows = 'with recursive n(i) as (select 1 union all select i+1 from n limit 9999) select * from n'\n"
         "base.execute(f'create table filler as {rows}'); os.kill(os.getpid(), 9)\n"
     )
     subprocess.run([sys.executable, "-c", code])
