@@ -2,20 +2,17 @@
 
 import json
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import laid_out
 import pytest
 import yaml
+from laid_out import GIT, write_lock, write_outputs, write_params
 
 from ml_core.steps.log import failed, log
 from ml_core.tracking import pending
 from ml_core.tracking.run import Run, RunRefused, TrackerDown
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tracking"))
-import laid_out
-from laid_out import GIT, write_lock, write_outputs, write_params
 
 alone, toy = laid_out.alone, laid_out.toy  # the fixtures of tests/tracking
 
