@@ -164,12 +164,7 @@ def test_broken_params_and_recipe(project):
     project.mlcore("compose")
     assert project.read("params.yaml") == whole
     recipe = project.read("dvc.yaml")
-    project.write(
-        "dvc.yaml",
-        recipe.replace(
-            "    deps:\n      - ${data.path}\n", "    deps:\n      - ${data.path}\n      - out/log\n"
-        ),
-    )
+    project.write("dvc.yaml", recipe.replace("- ${data.path}\n", "- ${data.path}\n      - out/log\n"))
     assert "cycle: ingest" in short(project.mlcore("run", code=2))
     project.write("dvc.yaml", "stages: [")
     assert "dvc.yaml is no valid yaml" in short(project.mlcore("run", code=2))

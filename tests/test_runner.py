@@ -87,10 +87,8 @@ def test_one_stage_brings_only_its_inputs_up_to_date(project):
 
 
 def test_a_command_that_is_not_ours_still_gets_its_shell(finished):
-    recipe = (
-        finished.read("dvc.yaml")
-        + "  extra:\n    cmd: echo $((40 + 2)) > out/extra.txt\n    outs: [out/extra.txt]\n"
-    )
+    extra = "stages:\n  extra:\n    cmd: echo $((40 + 2)) > out/extra.txt\n    outs: [out/extra.txt]\n"
+    recipe = finished.read("dvc.yaml").replace("stages:\n", extra)
     finished.write("dvc.yaml", recipe)
     assert what(finished)["extra"] == "ran"
     assert finished.read("out/extra.txt") == "42\n"

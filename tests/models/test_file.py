@@ -9,6 +9,7 @@ import zipfile
 import numpy as np
 import polars as pl
 import pytest
+from holder import Holder
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.cluster import KMeans
@@ -83,8 +84,9 @@ def test_features_read_back_give_the_same(choices):
 
 SCRIPT = """
 import sys, hashlib
+sys.path.insert(0, "tests/models")
 junk = [bytes(i) for i in range(int(sys.argv[1]) * 1000)]      # other addresses, other garbage in memory
-from tests.models.test_file import MODELS, fitted
+from test_file import MODELS, fitted
 from ml_core.models import file
 for name in MODELS:
     if name != "kmeans":       # its sums depend on the threads: the train step holds it at one
@@ -113,13 +115,6 @@ def test_the_same_model_gives_the_same_bytes_in_another_process(pytestconfig):
 def test_a_model_fitted_twice_has_the_bytes_of_one_fitted_once(name):
     once, twice = (clone(MODELS[name]).fit(X, NAMES) for _ in range(2))
     assert file.dumps(twice.fit(X, NAMES)) == file.dumps(once)
-
-
-class Holder:
-    """Holds what a test puts into a file; stands for the user's own classes."""
-
-    def __init__(self, **held):
-        self.__dict__.update(held)
 
 
 def names_in(content):
