@@ -1,6 +1,7 @@
 # Two commands matter: `make demo` and `make test`. Each builds the environment it needs, with uv where it is installed
 # and with venv and pip where it is not, from a lock that carries hashes.
 PYTHON ?= python3
+SLOW ?= tests
 VENV ?= .venv
 BIN := $(VENV)/bin
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -26,7 +27,7 @@ test: $(VENV)/.dev lint   ## environment + all checks and tests but the slow one
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest
 
 test-slow: $(VENV)/.dev   ## the tests over ten seconds, and those in a browser
-	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m 'slow or browser'
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m 'slow or browser' $(SLOW)
 
 lint: $(VENV)/.dev        ## ruff: rules and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
