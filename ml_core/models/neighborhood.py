@@ -4,11 +4,10 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ml_core.kernels import nearest, workers
 from ml_core.kernels.distance import LARGEST, POWERS, SQUARES, SUMS, unit_rows
-from ml_core.models.dense import dense_rows
 
 METRICS = {
     "euclidean": (SQUARES, 2.0),
@@ -81,7 +80,7 @@ def not_negative(X):
 
 def read_queries(model, X):
     """X (m, d) checked against the points of fit."""
-    X = dense_rows(model, X, reset=False)
+    X = validate_data(model, X, dtype=[np.float64, np.float32], order="C", reset=False)
     if model.metric == "precomputed":
         not_negative(X)
     return X

@@ -12,10 +12,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ml_core.models.dense import dense_rows
 from ml_core.models.neighborhood import CONSTRAINTS, find, graph, remember, weigh
+
+FLOATS = [np.float64, np.float32]
 
 
 class KNeighborsClassifier(MultiOutputMixin, ClassifierMixin, BaseEstimator):
@@ -61,7 +62,7 @@ class KNeighborsClassifier(MultiOutputMixin, ClassifierMixin, BaseEstimator):
     def fit(self, X, y):
         """Keep X (n, d) and y (n,) or (n, t); learn classes_, a list of them where y has several columns."""
         self._validate_params()
-        X, y = dense_rows(self, X, y, multi_output=True)
+        X, y = validate_data(self, X, y, dtype=FLOATS, order="C", multi_output=True)
         check_classification_targets(y)
         self.outputs_2d_ = y.ndim == 2 and y.shape[1] > 1
         if y.ndim == 2 and not self.outputs_2d_:
@@ -132,7 +133,6 @@ class KNeighborsClassifier(MultiOutputMixin, ClassifierMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
         tags.input_tags.pairwise = tags.input_tags.positive_only = self.metric == "precomputed"
         tags.classifier_tags.multi_label = True
         return tags
@@ -177,7 +177,7 @@ class KNeighborsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def fit(self, X, y):
         """Keep X (n, d) and y (n,) or (n, t)."""
         self._validate_params()
-        X, self._y = dense_rows(self, X, y, multi_output=True, y_numeric=True)
+        X, self._y = validate_data(self, X, y, dtype=FLOATS, order="C", multi_output=True, y_numeric=True)
         remember(self, X)
         return self
 
@@ -213,7 +213,6 @@ class KNeighborsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
         tags.input_tags.pairwise = tags.input_tags.positive_only = self.metric == "precomputed"
         return tags
 
