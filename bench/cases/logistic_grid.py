@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from ml_core.models.logistic import LogisticRegression
 
-FLOOR, GOAL = 5, 20
+FLOOR, GOAL = 10, 20
 SHORT = {"n": 10_000, "d": 30}
 STRENGTHS = np.geomspace(1e-4, 1e4, 20)
 

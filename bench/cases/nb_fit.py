@@ -5,7 +5,7 @@ from sklearn import naive_bayes
 
 from ml_core.models.bayes import GaussianNB
 
-FLOOR, GOAL = 4, 40
+FLOOR, GOAL = 20, 40
 SHORT = {"n": 100_000, "d": 50}
 
 
