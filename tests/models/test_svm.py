@@ -205,10 +205,17 @@ def test_linear_svr_is_scikit_learns(loss):
     X = 20 * X
     options = {"loss": loss, "epsilon": 5.0}
     ours = LinearSVR(**options).fit(X, y)
-    theirs = sklearn_svm.LinearSVR(tol=1e-7, max_iter=1_000_000, **options).fit(X, y)
-    assert_allclose(ours.coef_, theirs.coef_, atol=1e-3)
-    assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-3)
-    assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-4)
+    theirs = sklearn_svm.LinearSVR(tol=1e-7, max_iter=1_000_000, random_state=0, **options).fit(X, y)
+
+    def objective(model):
+        over = np.maximum(np.abs(y - model.predict(X)) - 5.0, 0)
+        power = 2 if loss.startswith("squared") else 1
+        return (model.coef_ @ model.coef_ + model.intercept_.item() ** 2) / 2 + (over**power).sum()
+
+    assert objective(ours) <= objective(theirs) * (1 + 1e-9)
+    assert_allclose(ours.coef_, theirs.coef_, atol=1e-2)
+    assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-2)
+    assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-3)
 
 
 @pytest.mark.parametrize("loss", ["squared_hinge", "hinge"])
