@@ -2,6 +2,7 @@
 # and with venv and pip where it is not, from a lock that carries hashes.
 PYTHON ?= python3
 SLOW ?= tests
+JOBS ?= 2
 VENV ?= .venv
 BIN := $(VENV)/bin
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -24,10 +25,10 @@ demo: $(VENV)/.main       ## environment + the main job on the embedded default 
 	@echo "  the first hour  docs/first-hour.md"
 
 test: $(VENV)/.dev lint   ## environment + all checks and tests but the slow ones
-	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n $(JOBS) --dist loadgroup
 
 test-slow: $(VENV)/.dev   ## the tests over ten seconds, and those in a browser
-	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m 'slow or browser' $(SLOW)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n $(JOBS) --dist loadgroup -m 'slow or browser' $(SLOW)
 
 lint: $(VENV)/.dev        ## ruff: rules and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
