@@ -37,7 +37,7 @@ format: $(VENV)/.dev      ## ruff: mend what can be mended
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 ui: $(VENV)/.main         ## the MLflow UI on http://127.0.0.1:5000
-	@PATH="$(CURDIR)/$(BIN):$$PATH" mlflow ui --host 127.0.0.1 --port 5000
+	@PATH="$(CURDIR)/$(BIN):$$PATH" mlflow ui --host 127.0.0.1 --port 5000 --workers 1
 
 bench: $(VENV)/.dev       ## short form of every claim in docs/numbers.md, under ten minutes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python bench/run.py --short
