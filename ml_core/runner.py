@@ -7,10 +7,13 @@ take turns at any moment.
 
 import contextlib
 import fcntl
+import json
 import logging
 import os
 import shlex
 import shutil
+import signal
+import threading
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -39,7 +42,6 @@ def bring_up_to_date(
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    heal_lock()
     happened: dict[str, str] = {}
 
     def begins(stage):
@@ -47,7 +49,11 @@ def bring_up_to_date(
         said(stage)
 
     try:
-        with alone(), quiet(), Repo() as repo, in_process(call, begins):
+        with (
+            alone(), quiet(), whole_lock(), Interrupts() as interrupts, Repo() as repo,
+            in_process(interrupts.heard(call), begins),
+        ):  # fmt: skip
+            heal_table_of_users(repo)
             for stage in repo.reproduce(targets=targets, force=force):
                 happened.setdefault(stage.addressing, "restored")
             names = [stage.addressing for stage in repo.index.stages]
@@ -56,9 +62,49 @@ def bring_up_to_date(
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
         raise Stopped(f"{error.strerror or error}{place}; nothing was lost, fix it and run again") from error
-    finally:
-        keep_lock()
     return {name: happened.get(name, "unchanged") for name in names}
+
+
+class Interrupts:
+    """Ctrl-C ends a step at once, but waits while DVC writes its own files, which it does in place.
+
+    A second Ctrl-C does not wait. Outside the main thread, where Python hears no signal, it does nothing.
+    """
+
+    def __init__(self):
+        self.hears, self.waiting = False, False
+
+    def __enter__(self):
+        self._main = threading.current_thread() is threading.main_thread()
+        if self._main:
+            self._before = signal.signal(signal.SIGINT, self._arrived)
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if self._main:
+            signal.signal(signal.SIGINT, self._before)
+        if self.waiting and kind is None:
+            raise KeyboardInterrupt
+
+    def _arrived(self, number, frame):
+        if self.hears or self.waiting:
+            raise KeyboardInterrupt
+        self.waiting = True
+        os.write(2, b"interrupted: stops as soon as DVC's files are whole; once more to stop at once\n")
+
+    def heard(self, call: Callable[[str], None]) -> Callable[[str], None]:
+        """``call``, but open to interrupts while it lasts."""
+
+        def interruptible(name):
+            self.hears = True
+            try:
+                if self.waiting:
+                    raise KeyboardInterrupt
+                return call(name)
+            finally:
+                self.hears = False
+
+        return interruptible
 
 
 def _cause(error):
@@ -67,6 +113,8 @@ def _cause(error):
     while chain is not None:
         if isinstance(chain, _OursFailed):
             return chain.error
+        if isinstance(chain, KeyboardInterrupt):
+            return chain
         seen.append(str(chain))
         chain = chain.__cause__ or chain.__context__
     words = " ".join(
@@ -160,27 +208,44 @@ def quiet() -> Generator[None]:
         logger.setLevel(level)
 
 
-def heal_lock() -> None:
+@contextlib.contextmanager
+def whole_lock() -> Generator[None]:
     """A dvc.lock cut short by a kill is put back as the last whole one; DVC rewrites it in place."""
-    if not LOCK.exists():
-        return
     from ml_core.plan import load
 
     try:
-        if load(LOCK).get("schema"):
-            return
-        raise ValueError("no schema")
+        whole = not LOCK.exists() or bool(load(LOCK).get("schema"))
     except ValueError:
-        if SPARE.exists():
-            shutil.copyfile(SPARE, LOCK)
-        else:
-            LOCK.unlink()
+        whole = False
+    if not whole and SPARE.exists():
+        shutil.copyfile(SPARE, LOCK)
+    elif not whole:
+        LOCK.unlink()
+    try:
+        yield
+    finally:
+        if LOCK.exists():
+            temporary = SPARE.with_name(f".dvc.lock.{os.getpid()}")
+            shutil.copyfile(LOCK, temporary)
+            temporary.replace(SPARE)
 
 
-def keep_lock() -> None:
-    """Remember the lock as it is now, whole."""
-    if LOCK.exists():
-        HOME.mkdir(exist_ok=True)
-        temporary = SPARE.with_name(f".dvc.lock.{os.getpid()}")
-        shutil.copyfile(LOCK, temporary)
-        temporary.replace(SPARE)
+def heal_table_of_users(repo) -> None:
+    """DVC's table of who reads and writes what is written in place: one cut short by a kill is dropped.
+
+    Its guard is held meanwhile, so that whoever wrote the torn table is dead.
+    """
+    from dvc.lock import make_lock
+    from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK
+
+    table, guard = Path(repo.tmp_dir) / RWLOCK_FILE, Path(repo.tmp_dir) / RWLOCK_LOCK
+    if not table.exists():
+        return
+    by_link = repo.config["core"].get("hardlink_lock", False)
+    with make_lock(str(guard), tmp_dir=repo.tmp_dir, hardlink_lock=by_link):
+        try:
+            json.loads(table.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return
+        except ValueError:
+            table.unlink()

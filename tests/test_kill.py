@@ -52,7 +52,11 @@ def test_a_killed_run_goes_on_to_the_same_end(finished, words, kills):
         while ended_within(finished, seconds := rng.uniform(0.3, whole), words):
             whole = seconds  # the machine has become faster: draw from the shorter time
             forget(finished)
-        finished.call(*words)
+        again = finished.call(*words, code=None)
+        if words[0] == "dvc" and "RWLock" in again.stderr:  # DVC's own torn file, which `mlcore run` drops
+            finished.mlcore("run")
+        elif again.returncode:
+            pytest.fail(again.stderr)
         assert results(finished) == reference
         left = [path.name for path in (finished.folder / "out").rglob(".*") if path.name != ".gitignore"]
         assert left == []
@@ -86,5 +90,6 @@ def test_ctrl_c_leaves_what_was_finished(project):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[1]
-    assert process.returncode == 130 and "goes on from there" in said and "Traceback" not in said
+    assert process.returncode == 130, said
+    assert "goes on from there" in said and "Traceback" not in said
     assert Project(project.folder).mlcore("run").returncode == 0

@@ -3,6 +3,7 @@
 import inspect
 import json
 import shutil
+import signal
 import sys
 
 import pytest
@@ -115,6 +116,40 @@ def test_a_lock_cut_short_is_healed(finished):
     finished.write("dvc.lock", whole[: len(whole) // 2])
     assert "ran" not in what(finished).values()
     assert finished.read("dvc.lock") == whole
+
+
+def test_a_torn_table_of_users_is_dropped(finished):
+    """A kill while DVC writes who uses what leaves half a file, at which `dvc repro` gives up."""
+    (finished.folder / ".dvc/tmp/rwlock").write_text('{"write": {"out/in')
+    assert set(what(finished, "--force", "ingest").values()) == {"ran"}
+    finished.dvc("repro")
+
+
+def test_an_interrupt_ends_a_step_at_once():
+    from ml_core.runner import Interrupts
+
+    with pytest.raises(KeyboardInterrupt), Interrupts() as interrupts:
+        interrupts.heard(lambda name: signal.raise_signal(signal.SIGINT))("train")
+        pytest.fail("went on")
+
+
+def test_an_interrupt_between_steps_waits_for_the_next_and_a_second_does_not(capfd):
+    from ml_core.runner import Interrupts
+
+    before, done = signal.getsignal(signal.SIGINT), []
+    with pytest.raises(KeyboardInterrupt), Interrupts() as interrupts:
+        signal.raise_signal(signal.SIGINT)
+        done.append("books")
+        interrupts.heard(done.append)("train")
+    assert done == ["books"] and "once more" in capfd.readouterr().err
+    with pytest.raises(KeyboardInterrupt), Interrupts():
+        signal.raise_signal(signal.SIGINT)
+        done.append("end of books")
+    with pytest.raises(KeyboardInterrupt), Interrupts():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        done.append("never")
+    assert done == ["books", "end of books"] and signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the lock between two runs is a flock")
