@@ -53,6 +53,31 @@ def root(total, metric):
     return np.power(total, 1 / p, out=total) if kind == POWERS else total
 
 
+def across(X, C):
+    """X (n, d), C (k, d) -> (n, k) Euclidean distances: products where they are precise, differences where
+    not."""
+    from ml_core.kernels.workers import count, each, slices
+
+    far, centre = np.empty((len(X), len(C))), C.mean(axis=0, dtype=np.float64)
+    B = C - centre
+    b = np.einsum("kd,kd->k", B, B)
+
+    def work(cut):
+        A = X[cut] - centre
+        a = np.einsum("nd,nd->n", A, A)
+        part = np.matmul(A, B.T, out=far[cut])
+        part *= -2
+        part += a[:, None]
+        part += b
+        rows, columns = np.nonzero(part < 1e-6 * (a[:, None] + b))
+        if len(rows):  # what cancelled is measured anew
+            part[rows, columns] = pairs(X[cut], C, rows, columns)
+        np.sqrt(part, out=part)
+
+    each(work, slices(len(X), 2048), count() if len(X) * len(C) > 1e6 else 1)
+    return far
+
+
 def unit_rows(X):
     """Rows scaled to length one: half a squared distance is then the cosine distance. Zero rows stay zero."""
     X = X.astype(np.float64)

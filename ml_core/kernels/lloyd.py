@@ -1,0 +1,216 @@
+"""Lloyd's algorithm for many runs at once (starts, numbers of clusters) over one copy of the rows.
+
+Letters: n rows X (n, d), k centers C (k, d), s runs.
+The rows are held by ``Held`` (NumPy, no compiler) or, from LARGE rows times centers on, by ``Tiled``
+(compiled). Labels are exact on both: of equally near centers the first, by sums in float64, column after
+column.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ml_core.kernels.distance import between, pairs
+from ml_core.kernels.seeding import draw
+from ml_core.kernels.workers import each, slices
+
+LARGE = 1e6  # rows times centers of all runs from which compiled code repays the time to load it
+BLOCK = 2048  # rows at once in NumPy
+
+
+@dataclass
+class Run:
+    """One run: where it starts and stops, and what it has reached."""
+
+    centers: np.ndarray  # (k, d) float64
+    max_iter: int = 300
+    tol: float = 0.0  # squared movement of all centers together at which to stop
+    trim: float = 0.0  # share of the rows, the farthest, that the centers do not follow
+    label: np.ndarray | None = None  # (n,) int32
+    far: np.ndarray | None = None  # (n,) squared distance to the own center
+    n_iter: int = 0
+    settled: bool = False  # the last pass changed no label
+    done: bool = False
+    state: object = None  # what the rows' holder keeps of it
+
+
+def hold(X, weight, found, large, n_threads):
+    """The rows as Held, or as Tiled where they are ``large``; ``found`` is their extent."""
+    if not large:
+        return Held(X, weight, found.mean)
+    from ml_core.kernels.tiled import Tiled
+
+    return Tiled(X, weight, found, n_threads)
+
+
+def assign(X, centers, n_threads):
+    """Label (n,) of the nearest of centers (k, d) float64; of equally near ones the first."""
+    if len(X) * len(centers) <= LARGE:
+        run = Run(centers)
+        Held(X, np.ones(len(X)), centers.mean(axis=0)).sweep([run])
+        return run.label
+    from ml_core.kernels import tiled
+
+    return tiled.assign(X, centers, n_threads)
+
+
+def own_distance(X, centers, label, n_threads):
+    """Squared distance (n,) of each row to its own of centers (k, d) float64."""
+    if len(X) * len(centers) <= LARGE:
+        return pairs(X, centers, np.arange(len(X)), label)
+    from ml_core.kernels import tiled
+
+    return tiled.own_distance(X, centers, label, n_threads)
+
+
+def lloyd(rows, runs):
+    """Move the centers of each run until they rest; leaves label, far and n_iter in the runs."""
+    active = [run for run in runs if run.max_iter > 0]
+    while active:
+        for run, (sums, mass, changed) in zip(active, rows.sweep(active), strict=True):
+            run.n_iter += 1
+            new = _means(rows, run, sums, mass)
+            moved = ((new - run.centers) ** 2).sum()
+            run.centers = new
+            run.settled = changed == 0
+            run.done = run.settled or moved <= run.tol or run.n_iter == run.max_iter
+        active = [run for run in active if not run.done]
+    finish(rows, runs)
+
+
+def finish(rows, runs):
+    """Labels and distances for the centers as they are, rounded to what the rows' type can hold."""
+    stirred = []
+    for run in runs:
+        rounded = run.centers.astype(rows.X.dtype).astype(np.float64)
+        if not run.settled or (rounded != run.centers).any():
+            stirred.append(run)
+        run.centers = rounded
+    rows.sweep(stirred)
+    for run in runs:
+        run.far = rows.own_distance(run.label, run.centers)
+
+
+def _means(rows, run, sums, mass):
+    """New centers (k, d): means of their rows; an empty one takes the row farthest from its center."""
+    if run.trim > 0:
+        sums, mass = rows.tally(run.label, _kept(rows, run), len(mass))
+    empty = np.flatnonzero(mass <= 0)
+    if len(empty):
+        sums, mass = sums.copy(), mass.copy()
+        far = rows.own_distance(run.label, run.centers)
+        far[rows.weight == 0] = 0
+        if run.trim > 0:
+            far[~_kept(rows, run)] = 0
+        for j, i in zip(empty, np.argsort(-far, kind="stable"), strict=False):
+            if far[i] == 0:
+                break
+            share = rows.weight[i] * (rows.X[i].astype(np.float64) - rows.centre)
+            sums[run.label[i]] -= share
+            mass[run.label[i]] -= rows.weight[i]
+            sums[j], mass[j] = share, rows.weight[i]
+    some = mass > 0
+    new = run.centers.copy()
+    new[some] = sums[some] / mass[some, None] + rows.centre
+    return new
+
+
+def _kept(rows, run):
+    """Mask (n,) of the rows that are not among the farthest ``trim`` of the weight."""
+    far = rows.own_distance(run.label, run.centers)
+    return ~farthest(far, rows.weight, run.trim)
+
+
+def farthest(far, weight, trim):
+    """Mask (n,) of the rows farthest away that together weigh at most the share ``trim``; later rows first
+    if equal."""
+    most = trim * weight.sum() * (1 + 1e-12)
+    few = min(len(far), int(most / max(weight[weight > 0].min(), 1e-300)) + 1)
+    far = np.where(weight > 0, far, -1)
+    last = np.argpartition(far, len(far) - few)[len(far) - few :]
+    edge = far[last].min()
+    last = np.flatnonzero(far >= edge)
+    order = last[np.lexsort((-last, -far[last]))]
+    out = np.zeros(len(far), bool)
+    out[order[np.cumsum(weight[order]) <= most]] = True
+    return out
+
+
+class Held:
+    """Rows in NumPy: one product a block of rows; all in float64."""
+
+    def __init__(self, X, weight, centre):
+        self.X, self.weight, self.centre = X, weight, centre
+        self.cuts = slices(len(X), BLOCK)
+        self.off = self.square = None
+
+    def sweep(self, runs):
+        """Label the rows for each run -> [(sums (k, d) about centre, mass (k,), labels changed)]."""
+        found = []
+        for run in runs:
+            before = run.label
+            run.label = np.empty(len(self.X), np.int32)
+            centers = run.centers - self.centre
+            half = 0.5 * np.einsum("kd,kd->k", centers, centers)
+            parts = each(lambda cut, run=run, c=centers, h=half: self._block(cut, run, (c, h)), self.cuts, 1)
+            sums, mass = (sum(part[i] for part in parts) for i in (0, 1))
+            changed = len(self.X) if before is None else np.count_nonzero(before != run.label)
+            found.append((sums, mass, changed))
+        return found
+
+    def _block(self, cut, run, centers):
+        A = self.X[cut] - self.centre
+        label = run.label[cut] = _label(A, (self.X[cut], run.centers), *centers)
+        member = np.equal.outer(np.arange(len(run.centers)), label) * self.weight[cut]
+        return member @ A, member.sum(axis=1)
+
+    def own_distance(self, label, centers):
+        """Squared distance (n,) of each row to its center."""
+        return pairs(self.X, centers, np.arange(len(self.X)), label)
+
+    def tally(self, label, keep, k):
+        """Sums (k, d) about centre and mass (k,) of the kept rows."""
+        weight, off = np.where(keep, self.weight, 0), self.X - self.centre
+        shares = [np.bincount(label, weight * column, k) for column in off.T]
+        return np.stack(shares, axis=1), np.bincount(label, weight, k)
+
+    def closer(self, asked):
+        """[(closest (n,), points (t,))] -> [(nearer (t, n), shares (t, blocks))].
+
+        Nearer is the lesser of closest and the squared distance to row ``points[i]``; the shares add up to
+        its weighted sum.
+        """
+        if self.off is None:
+            self.off = self.X - self.centre
+            self.square = np.einsum("nd,nd->n", self.off, self.off)
+        found = []
+        for closest, points in asked:
+            far = self.off[points] @ self.off.T
+            far *= -2
+            far += self.square
+            far += self.square[points][:, None]
+            nearer = np.minimum(np.maximum(far, 0, out=far), closest, out=far)
+            found.append((nearer, (nearer @ self.weight)[:, None]))
+        return found
+
+    def draw(self, far, shares, places):
+        """Rows at ``places`` (t,) in 0..1 along the cumulated weight times far (n,)."""
+        return draw(self.weight * far, places)
+
+
+def _label(A, exact, centers, half):
+    """Labels (b,) of rows A less centre; ``exact`` holds rows and centers as given, for what is too near to
+    call."""
+    score = half[:, None] - centers @ A.T
+    best, second = score[0].copy(), np.full(len(A), np.inf)
+    label = np.zeros(len(A), np.int32)
+    for j in range(1, len(score)):
+        below = score[j] < best
+        np.minimum(second, np.maximum(best, score[j]), out=second)
+        np.copyto(label, j, where=below)
+        np.minimum(best, score[j], out=best)
+    reach = np.sqrt(np.einsum("bd,bd->b", A, A)) + np.sqrt(2 * half.max())
+    close = np.flatnonzero(second - best <= 1e-15 * (A.shape[1] + 8) * reach**2)
+    if len(close):
+        label[close] = between(exact[0][close], exact[1]).argmin(axis=1)
+    return label
