@@ -12,10 +12,13 @@ import numpy as np
 
 from ml_core.kernels.distance import between, pairs
 from ml_core.kernels.seeding import draw
-from ml_core.kernels.workers import each, slices
+from ml_core.kernels.workers import slices
 
 LARGE = 1e6  # rows times centers of all runs from which compiled code repays the time to load it
 BLOCK = 2048  # rows at once in NumPy
+SLABS = 64  # partial sums at most
+ROWS = 1 << 14  # rows of a slab at least: k centers take k / ROWS of the rows' memory
+STRIDE = 256  # a slab is so many rows, or a multiple
 
 
 @dataclass
@@ -37,7 +40,7 @@ class Run:
 def hold(X, weight, found, large, n_threads):
     """The rows as Held, or as Tiled where they are ``large``; ``found`` is their extent."""
     if not large:
-        return Held(X, weight, found.mean)
+        return Held(X, weight, found.centre)
     from ml_core.kernels.tiled import Tiled
 
     return Tiled(X, weight, found, n_threads)
@@ -136,33 +139,60 @@ def farthest(far, weight, trim):
     return out
 
 
+def slabs(n):
+    """Cut n rows into the slabs whose sums are added in order, by n alone."""
+    blocks = -(-n // STRIDE)
+    return slices(n, STRIDE * -(-blocks // max(1, min(SLABS, n // ROWS))))
+
+
 class Held:
-    """Rows in NumPy: one product a block of rows; all in float64."""
+    """Rows in NumPy, no compiler; the same bits as ``tiled.Tiled``."""
 
     def __init__(self, X, weight, centre):
         self.X, self.weight, self.centre = X, weight, centre
-        self.cuts = slices(len(X), BLOCK)
-        self.off = self.square = None
+        self.off = X - centre
+        self.slabs = slabs(len(X))
+        self.square = None
 
     def sweep(self, runs):
         """Label the rows for each run -> [(sums (k, d) about centre, mass (k,), labels changed)]."""
         found = []
         for run in runs:
-            before = run.label
-            run.label = np.empty(len(self.X), np.int32)
-            centers = run.centers - self.centre
-            half = 0.5 * np.einsum("kd,kd->k", centers, centers)
-            parts = each(lambda cut, run=run, c=centers, h=half: self._block(cut, run, (c, h)), self.cuts, 1)
-            sums, mass = (sum(part[i] for part in parts) for i in (0, 1))
-            changed = len(self.X) if before is None else np.count_nonzero(before != run.label)
-            found.append((sums, mass, changed))
+            counted = run.label
+            if counted is None:
+                k, d = run.centers.shape
+                run.state = np.zeros((len(self.slabs), k, d)), np.zeros((len(self.slabs), k))
+            run.label = self._label(run.centers)
+            changed = 0
+            for s, cut in enumerate(self.slabs):
+                before = None if counted is None else counted[cut]
+                changed += self._follow(cut, (before, run.label[cut]), run.state[0][s], run.state[1][s])
+            found.append((run.state[0].sum(axis=0), run.state[1].sum(axis=0), changed))
         return found
 
-    def _block(self, cut, run, centers):
-        A = self.X[cut] - self.centre
-        label = run.label[cut] = _label(A, (self.X[cut], run.centers), *centers)
-        member = np.equal.outer(np.arange(len(run.centers)), label) * self.weight[cut]
-        return member @ A, member.sum(axis=1)
+    def _label(self, centers):
+        label, centers_off = np.empty(len(self.X), np.int32), centers - self.centre
+        half = 0.5 * np.einsum("kd,kd->k", centers_off, centers_off)
+        for cut in slices(len(self.X), BLOCK):
+            label[cut] = _nearest(self.off[cut], (self.X[cut], centers), centers_off, half)
+        return label
+
+    def _follow(self, cut, labels, sums, mass):
+        """Bring sums (k, d) and mass (k,) up to the labels (before or None, now), row after row."""
+        before, now = labels
+        rows = np.arange(len(now)) if before is None else np.flatnonzero(before != now)
+        if len(rows) == 0:
+            return 0
+        weight = self.weight[cut][rows]
+        share = weight[:, None] * self.off[cut][rows]
+        group = now[rows].astype(np.int64)
+        if before is not None:  # to the new center, then from the old one
+            group = np.stack([group, before[rows]], axis=1).ravel()
+            weight = np.stack([weight, -weight], axis=1).ravel()
+            share = np.stack([share, -share], axis=1).reshape(len(weight), -1)
+        _add(group, share, sums)
+        _add(group, weight[:, None], mass[:, None])
+        return len(rows)
 
     def own_distance(self, label, centers):
         """Squared distance (n,) of each row to its center."""
@@ -170,9 +200,12 @@ class Held:
 
     def tally(self, label, keep, k):
         """Sums (k, d) about centre and mass (k,) of the kept rows."""
-        weight, off = np.where(keep, self.weight, 0), self.X - self.centre
-        shares = [np.bincount(label, weight * column, k) for column in off.T]
-        return np.stack(shares, axis=1), np.bincount(label, weight, k)
+        sums, mass = np.zeros((len(self.slabs), k, self.X.shape[1])), np.zeros((len(self.slabs), k))
+        for s, cut in enumerate(self.slabs):
+            rows = cut.start + np.flatnonzero(keep[cut])
+            _add(label[rows].astype(np.int64), self.weight[rows, None] * self.off[rows], sums[s])
+            _add(label[rows].astype(np.int64), self.weight[rows, None], mass[s, :, None])
+        return sums.sum(axis=0), mass.sum(axis=0)
 
     def closer(self, asked):
         """[(closest (n,), points (t,))] -> [(nearer (t, n), shares (t, blocks))].
@@ -180,8 +213,7 @@ class Held:
         Nearer is the lesser of closest and the squared distance to row ``points[i]``; the shares add up to
         its weighted sum.
         """
-        if self.off is None:
-            self.off = self.X - self.centre
+        if self.square is None:
             self.square = np.einsum("nd,nd->n", self.off, self.off)
         found = []
         for closest, points in asked:
@@ -198,7 +230,14 @@ class Held:
         return draw(self.weight * far, places)
 
 
-def _label(A, exact, centers, half):
+def _add(group, share, sums):
+    """Add share (m, d) to sums (k, d) by group (m,), one row after another: bincount keeps their order."""
+    k, d = sums.shape
+    index = np.concatenate([np.arange(k * d), (group[:, None] * d + np.arange(d)).ravel()])
+    sums[:] = np.bincount(index, np.concatenate([sums.ravel(), share.ravel()]), k * d).reshape(k, d)
+
+
+def _nearest(A, exact, centers, half):
     """Labels (b,) of rows A less centre; ``exact`` holds rows and centers as given, for what is too near to
     call."""
     score = half[:, None] - centers @ A.T

@@ -18,6 +18,7 @@ from ml_core.kernels.tiles import LANES
 
 NOBODY = -1
 WHOLE = 200  # lanes of a block to score from which the whole block is
+PATIENCE = 1e-6  # bounds are kept this much apart: float32 rounds them
 
 
 class Rows(NamedTuple):
@@ -34,7 +35,7 @@ class Centers(NamedTuple):
     """Centers of one run as ``rank.Lanes`` has them, and what they moved since the last pass."""
 
     across: np.ndarray  # (d, k) float64, as given
-    lanes: np.ndarray  # (k, d) float32, negated
+    lanes: np.ndarray  # (k, d) float32 in the frame, negated
     half: np.ndarray  # (k,) float32, half the squared length; inf for a center that repeats an earlier one
     shift: np.ndarray  # (k,) float32, how far each moved
     drop: np.ndarray  # (k,) float32, the farthest that any other moved
@@ -48,16 +49,58 @@ class State(NamedTuple):
     """What a run knows of each row."""
 
     label: np.ndarray  # (n,) int32, NOBODY at first
+    counted: np.ndarray  # (n,) int32, the label that the sums know of
     upper: np.ndarray  # (n,) float32
     lower: np.ndarray  # (n,) float32
+
+
+@jit()
+def prepare(centers, before, centre):
+    """Fill in all arrays of ``centers``, a row's own set, which were ``before`` (k, d) a pass ago.
+
+    Returns the length of the longest in the frame and whether one repeats another.
+    """
+    k, d = before.shape
+    wide, longest, doubled = np.empty((k, d)), 0.0, False
+    most, other = 0, 0.0
+    for j in range(k):
+        square = 0.0
+        for c in range(d):
+            centers.across[c, j] = centers.rows[j, c]
+            wide[j, c] = (centers.rows[j, c] - centre[c]) * centers.scale
+            lane = np.float32(wide[j, c])
+            centers.lanes[j, c] = -lane
+            square += np.float64(lane) * np.float64(lane)
+        centers.half[j] = np.float32(0.5 * square)
+        longest = max(longest, square)
+        shift = length_of(centers.rows[j], before[j]) * centers.scale * (1 + PATIENCE)
+        centers.shift[j] = shift
+        if j and shift > centers.shift[most]:
+            most, other = j, np.float64(centers.shift[most])
+        elif j:
+            other = max(other, shift)
+    longest = np.sqrt(longest)
+    for j in range(k):
+        far = other if j == most else np.float64(centers.shift[most])
+        centers.drop[j] = far * (1 + PATIENCE)
+        centers.apart[j] = 3e38
+    for j in range(k):
+        for i in range(j):
+            far = length_of(wide[i], wide[j]) / 2 * (1 - PATIENCE) - 1e-15 * longest
+            if far <= 0 and (centers.rows[i] == centers.rows[j]).all():
+                centers.half[j] = np.inf
+                doubled = True
+            centers.apart[i] = min(centers.apart[i], np.float32(max(far, 0.0)))
+            centers.apart[j] = min(centers.apart[j], np.float32(max(far, 0.0)))
+    return longest, doubled
 
 
 @jit()
 def sweep(rows, centers, state, span, totals):
     """Label the rows of blocks ``span`` (first, last, longest center).
 
-    totals = (sums (k, d), mass (k,), counts (3,)) follow: counts of changed labels, of rows whose own
-    center was measured, and of those it spared.
+    totals = (sums (k, d), mass (k,), counts (3,)) follow, row by row: counts of changed labels, of rows
+    whose own center was measured, and of those it spared.
     """
     first, last, longest = span
     tile = (
@@ -73,7 +116,7 @@ def sweep(rows, centers, state, span, totals):
             size = min(LANES, len(state.label) - b * LANES)
             for j in range(LANES):
                 direct[j] = b * LANES + j
-            settle(rows, centers, state, ((rows.lanes[b], rows.half[b], direct), size, longest), totals)
+            settle(rows, centers, state, ((rows.lanes[b], rows.half[b], direct), size, longest))
             continue
         done = 0
         while done < left:
@@ -82,10 +125,29 @@ def sweep(rows, centers, state, span, totals):
             done += take
             count += take
             if count == LANES:
-                settle(rows, centers, state, (tile, count, longest), totals)
+                settle(rows, centers, state, (tile, count, longest))
                 count = 0
     if count:
-        settle(rows, centers, state, (tile, count, longest), totals)
+        settle(rows, centers, state, (tile, count, longest))
+    for b in range(first, last):
+        follow(rows, state, b, totals)
+
+
+@jit()
+def follow(rows, state, b, totals):
+    """Bring the totals up to the labels of block b, one row after another."""
+    first, stop = b * LANES, min(b * LANES + LANES, len(state.label))
+    label, counted = state.label[first:stop], state.counted[first:stop]
+    changed = 0
+    for j in range(len(label)):
+        changed += label[j] != counted[j]
+    if changed == 0:
+        return
+    totals[2][0] += changed
+    for j in range(len(label)):
+        if label[j] != counted[j]:
+            move(rows, first + j, counted[j], label[j], totals)
+            counted[j] = label[j]
 
 
 @jit()
@@ -153,7 +215,7 @@ def gather(rows, b, lanes, tile, count):
 
 
 @jit()
-def settle(rows, centers, state, work, totals):
+def settle(rows, centers, state, work):
     """Score a tile = (lanes, half, row) against all centers; set labels and bounds of its first ``count``
     rows."""
     tile, count, longest = work
@@ -165,17 +227,11 @@ def settle(rows, centers, state, work, totals):
     name, few = tile[2], 0
     for t in range(count):
         i = name[t]
-        state.upper[i], state.lower[i] = best[t], second[t]
+        state.upper[i], state.lower[i], state.label[i] = best[t], second[t], label[t]
         odd[few] = t
-        few += close[t] or label[t] != state.label[i]
+        few += close[t]
     for t in odd[:few]:
-        i, own = name[t], label[t]
-        if close[t]:
-            own = nearest(rows.X[i], centers.across, exact)
-        if own != state.label[i]:
-            totals[2][0] += 1
-            move(rows, i, state.label[i], own, totals)
-            state.label[i] = own
+        state.label[name[t]] = nearest(rows.X[name[t]], centers.across, exact)
 
 
 @jit()

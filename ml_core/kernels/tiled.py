@@ -3,18 +3,20 @@
 Letters: n rows, d columns, k centers. Slabs depend on the shape only and their sums are added in order.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ml_core.kernels import closer, rank, sweep
 from ml_core.kernels.extent import scale_of
+from ml_core.kernels.lloyd import slabs
 from ml_core.kernels.tiles import LANES, fill
 from ml_core.kernels.workers import each, slices
 
-SLABS = 64  # partial sums at most
-ROWS = 1 << 14  # rows of a slab at least: k centers take k / ROWS of the rows' memory
+ROWS = 1 << 14  # rows at once where nothing is summed
 CHUNK = 1 << 19  # numbers of a chunk that all runs go through while it is in cache
 SCORE, MEASURE = 0.025, 0.4  # nanoseconds a number, to score all centers and to measure one
-PATIENCE = 1e-6  # bounds are kept this much apart: float32 rounds them
+FEW = 8  # slabs up to which threads share the runs as well
 
 
 class Tiled:
@@ -25,7 +27,7 @@ class Tiled:
         n, d = X.shape
         self.centre, self.scale = extent.centre, scale_of(extent.reach)
         self.n_blocks = -(-n // LANES)
-        self.slabs = slices(self.n_blocks, -(-self.n_blocks // max(1, min(SLABS, n // ROWS))))
+        self.slabs = [slice(cut.start // LANES, -(-cut.stop // LANES)) for cut in slabs(n)]
         lanes = np.empty((self.n_blocks, d, LANES), np.float32)
         half = np.empty((self.n_blocks, LANES), np.float32)
         self.rows = sweep.Rows(X, weight, self.centre, lanes, half)
@@ -40,49 +42,43 @@ class Tiled:
         """Label the rows for each run -> [(sums (k, d) about centre, mass (k,), labels changed)]."""
         if not runs:
             return []
-        slabs = self.slabs
-        passes = [self._prepare(run, len(slabs)) for run in runs]
+        passes = [self._prepare(run) for run in runs]
         chunk = max(1, CHUNK // (self.X.shape[1] * LANES))
+        groups = slices(len(runs), len(runs) if len(self.slabs) > FEW else -(-len(runs) // FEW))
 
-        def work(s):
-            for cut in slices(slabs[s].stop - slabs[s].start, chunk):
-                first, last = slabs[s].start + cut.start, slabs[s].start + cut.stop
-                for run, (centers, longest) in zip(runs, passes, strict=True):
-                    state, totals = run.state[0], tuple(part[s] for part in run.state[1])
-                    sweep.sweep(self.rows, centers, state, (first, last, longest), totals)
+        def work(job):
+            s, group = job
+            for cut in slices(self.slabs[s].stop - self.slabs[s].start, chunk):
+                first, last = self.slabs[s].start + cut.start, self.slabs[s].start + cut.stop
+                for run, (centers, longest) in zip(runs[group], passes[group], strict=True):
+                    totals = tuple(part[s] for part in run.state.totals)
+                    sweep.sweep(self.rows, centers, run.state.rows, (first, last, longest), totals)
 
-        each(work, range(len(slabs)), self.n_threads)
+        each(work, [(s, group) for s in range(len(self.slabs)) for group in groups], self.n_threads)
         found = []
         for run in runs:
-            sums, mass, counts = (part.sum(axis=0) for part in run.state[1])
+            sums, mass, counts = (part.sum(axis=0) for part in run.state.totals)
             found.append((sums, mass, counts[0]))
         return found
 
-    def _prepare(self, run, n_slabs):
+    def _prepare(self, run):
         """Centers of a run for the next pass, and the length of the longest in the frame."""
         k, d = run.centers.shape
-        if run.state is None or len(run.state[1][0]) != n_slabs:
-            n = len(self.X)
-            run.label = np.full(n, sweep.NOBODY, np.int32)
-            state = sweep.State(run.label, np.full(n, np.inf, np.float32), np.zeros(n, np.float32))
-            totals = np.zeros((n_slabs, k, d)), np.zeros((n_slabs, k)), np.zeros((n_slabs, 3), np.int64)
-            run.state = state, totals, run.centers, (False, False)
-        state, totals, before, (tighten, doubled) = run.state
-        _, measured, spared = totals[2].sum(axis=0)
+        state = run.state
+        if not isinstance(state, _Known):
+            state = run.state = _known(len(self.X), k, d, len(self.slabs))
+            run.label, state.before = state.rows.label, run.centers
+        _, measured, spared = state.totals[2].sum(axis=0)
         if measured:
-            tighten = spared * (30 + SCORE * k * d) > measured * MEASURE * d
-        totals[2][:] = 0
-        lanes, longest = _lanes(run.centers, self.centre, self.scale)
-        if doubled:  # a repeated center was no one's other: the lower bounds know nothing of it
-            state.lower[:] = 0
-        run.state = state, totals, run.centers, (tighten, bool(np.isinf(lanes.half).any()))
-        moved = np.sqrt((((run.centers - before) * self.scale) ** 2).sum(axis=1)) * (1 + PATIENCE)
-        most = np.argsort(-moved, kind="stable")[:2]
-        drop = np.where(np.arange(k) == most[0], moved[most[-1]] if k > 1 else 0.0, moved[most[0]])
-        apart = _apart((run.centers - self.centre) * self.scale)
-        arrays = moved.astype(np.float32), (drop * (1 + PATIENCE)).astype(np.float32), apart
-        rest = np.ascontiguousarray(run.centers), float(self.scale), bool(tighten)
-        return sweep.Centers(*lanes, *arrays, *rest), longest
+            state.tighten = bool(spared * (30 + SCORE * k * d) > measured * MEASURE * d)
+        state.totals[2][:] = 0
+        if state.doubled:  # a repeated center was no one's other: the lower bounds know nothing of it
+            state.rows.lower[:] = 0
+        rest = np.ascontiguousarray(run.centers), float(self.scale), state.tighten
+        centers = sweep.Centers(*state.centers, *rest)
+        longest, state.doubled = sweep.prepare(centers, np.ascontiguousarray(state.before), self.centre)
+        state.before = run.centers
+        return centers, longest
 
     def own_distance(self, label, centers):
         """Squared distance (n,) of each row to its center."""
@@ -90,15 +86,14 @@ class Tiled:
 
     def tally(self, label, keep, k):
         """Sums (k, d) about centre and mass (k,) of the kept rows."""
-        slabs = self.slabs
-        sums, mass = np.zeros((len(slabs), k, self.X.shape[1])), np.zeros((len(slabs), k))
+        cuts = slabs(len(label))
+        sums, mass = np.zeros((len(cuts), k, self.X.shape[1])), np.zeros((len(cuts), k))
         counts = np.zeros(3, np.int64)
 
         def work(s):
-            span = slabs[s].start * LANES, min(slabs[s].stop * LANES, len(label))
-            sweep.tally(self.rows, label, keep, span, (sums[s], mass[s], counts))
+            sweep.tally(self.rows, label, keep, (cuts[s].start, cuts[s].stop), (sums[s], mass[s], counts))
 
-        each(work, range(len(slabs)), self.n_threads)
+        each(work, range(len(cuts)), self.n_threads)
         return sums.sum(axis=0), mass.sum(axis=0)
 
     def closer(self, asked):
@@ -155,6 +150,26 @@ def own_distance(X, centers, label, n_threads):
     return far
 
 
+@dataclass
+class _Known:
+    """What the tiles keep of a run from one pass to the next."""
+
+    rows: sweep.State
+    totals: tuple  # sums (slabs, k, d), mass (slabs, k), counts (slabs, 3)
+    centers: tuple  # arrays of sweep.Centers, filled anew for each pass
+    before: np.ndarray | None = None  # (k, d)
+    tighten: bool = False
+    doubled: bool = False
+
+
+def _known(n, k, d, n_slabs):
+    rows = np.full(n, sweep.NOBODY, np.int32), np.full(n, sweep.NOBODY, np.int32)
+    bounds = np.full(n, np.inf, np.float32), np.zeros(n, np.float32)
+    totals = np.zeros((n_slabs, k, d)), np.zeros((n_slabs, k)), np.zeros((n_slabs, 3), np.int64)
+    centers = np.empty((d, k)), np.empty((k, d), np.float32), *np.empty((4, k), np.float32)
+    return _Known(sweep.State(*rows, *bounds), totals, centers)
+
+
 def _lanes(centers, centre, scale):
     """Centers as rank.Lanes in the frame, and the length of the longest there."""
     lanes = -((centers - centre) * scale).astype(np.float32)
@@ -163,13 +178,3 @@ def _lanes(centers, centre, scale):
     first = np.unique(centers, axis=0, return_index=True)[1]
     half[np.setdiff1d(np.arange(len(centers)), first)] = np.inf
     return rank.Lanes(np.ascontiguousarray(centers.T), lanes, half), float(np.sqrt(square.max()))
-
-
-def _apart(wide):
-    """Half the distance of each center (k, d) to the nearest other, rounded down."""
-    square = np.einsum("kd,kd->k", wide, wide)
-    far = square[:, None] + square - 2 * wide @ wide.T
-    far -= 1e-14 * (wide.shape[1] + 4) * (square[:, None] + square)
-    np.fill_diagonal(far, np.inf)
-    nearest = np.sqrt(np.maximum(far.min(axis=1), 0)) / 2 * (1 - PATIENCE)
-    return np.minimum(nearest, 3e38).astype(np.float32)

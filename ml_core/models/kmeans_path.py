@@ -68,5 +68,5 @@ def _together(trials, rows, candidates, j):
 
 def _batch(trials, n):
     """How many of the trials fit in ROOM together; one at least."""
-    sizes = np.cumsum([20 * n * starts_of(trial) for _, trial in trials])
+    sizes = np.cumsum([24 * n * starts_of(trial) for _, trial in trials])
     return max(1, int(np.searchsorted(sizes, ROOM, side="right")))

@@ -69,25 +69,34 @@ def checked_extent(models, X):
 def fit_together(models, X, weight):
     """Fit several unfitted models on the same rows (n, d), weight (n,) or None; each as if alone.
 
-    Models whose work is small and others go apart: what runs a model must not depend on its company.
+    Passes give the same bits on either holder, so that those of all models decide which is worth it; seeds
+    do not, so that a model's own work decides.
     """
     found = checked_extent(models, X)
     weight = np.ones(len(X)) if weight is None else weight
     counts = [starts_of(model) for model in models]
-    large = [len(X) * m.n_clusters * count > lloyd.LARGE for m, count in zip(models, counts, strict=True)]
+    works = [len(X) * model.n_clusters * count for model, count in zip(models, counts, strict=True)]
+    large, passes = [work > lloyd.LARGE for work in works], sum(works) > lloyd.LARGE
+    holders = {size: lloyd.hold(X, weight, found, size, workers.count()) for size in {*large, passes}}
+    starts = [None] * len(models)
     for size in sorted(set(large)):
         some = [i for i in range(len(models)) if large[i] == size]
-        rows = lloyd.hold(X, weight, found, size, workers.count())
-        _fit([models[i] for i in some], [counts[i] for i in some], rows, found.variance.mean())
+        made = _starts([models[i] for i in some], [counts[i] for i in some], holders[size])
+        for i, centers in zip(some, made, strict=True):
+            starts[i] = centers
+    _run(models, starts, holders[passes], found.variance.mean())
 
 
-def _fit(models, counts, rows, spread):
-    """Start all runs, run them together, keep the best of each model."""
-    runs = []
-    for model, starts in zip(models, _starts(models, counts, rows), strict=True):
-        limits = model.max_iter, model.tol * spread, trim_of(model)
-        runs.append([lloyd.Run(start.astype(np.float64), *limits) for start in starts])
-    lloyd.lloyd(rows, [run for made in runs for run in made])
+def _run(models, starts, rows, spread):
+    """Run all starts together, equal ones once; keep the best of each model."""
+    runs, known = [], {}
+    for model, own in zip(models, starts, strict=True):
+        limits = model.max_iter, float(model.tol * spread), trim_of(model)
+        keys = [(start.tobytes(), len(start), *limits) for start in own]
+        for key, start in zip(keys, own, strict=True):
+            known.setdefault(key, lloyd.Run(start.astype(np.float64), *limits))
+        runs.append([known[key] for key in keys])
+    lloyd.lloyd(rows, list(known.values()))
     for model, made in zip(models, runs, strict=True):
         kept = [_inertia(rows, run) for run in made]
         best = int(np.argmin([inertia for inertia, _ in kept]))

@@ -99,7 +99,7 @@ class MiniBatchKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluster
             picked = np.searchsorted(along, rng.uniform(size=batch) * along[-1], side="right")
             before = self.cluster_centers_
             part = X[np.minimum(picked, len(X) - 1)]
-            mean = self._step(lloyd.Held(part, np.ones(batch), found.mean), rng) / batch
+            mean = self._step(lloyd.Held(part, np.ones(batch), found.centre), rng) / batch
             moved = ((self.cluster_centers_ - before) ** 2).sum()
             if step > 1 and (moved <= tolerance or watch.tired(mean)):
                 break

@@ -12,7 +12,7 @@ from ml_core.kernels.tiles import LANES
 
 
 def held(X, weight, n_threads=1):
-    return lloyd.Held(X, weight, extent(X).mean)
+    return lloyd.Held(X, weight, extent(X).centre)
 
 
 def tiled(X, weight, n_threads=1):
@@ -100,14 +100,22 @@ def test_one_pass_is_exact_whatever_ties(seed, levels, scale):
             assert_allclose(sums, means, rtol=1e-9, atol=1e-9 * scale * levels * n)
 
 
-def test_many_passes_with_skipped_rows_end_where_plain_ones_do():
-    X, weight = data(3, 6000, 8)
-    runs = [lloyd.Run(X[weight > 0][:12].copy(), max_iter=60) for _ in HOLDERS]
-    for holder, run in zip(HOLDERS, runs, strict=True):
-        lloyd.lloyd(holder(X, weight, 1), [run])
-    assert_array_equal(runs[0].label, runs[1].label)
-    assert_allclose(runs[0].centers, runs[1].centers, rtol=1e-12)
-    assert runs[0].n_iter == runs[1].n_iter
+def test_passes_with_skipped_rows_give_the_bits_of_plain_ones():
+    for dtype, n, trim in ((np.float64, 40000, 0.0), (np.float32, 6000, 0.0), (np.float64, 6000, 0.1)):
+        X, weight = data(3, n, 8, dtype)
+        runs = [lloyd.Run(X[weight > 0][:12].astype(float), max_iter=40, trim=trim) for _ in HOLDERS]
+        for holder, run in zip(HOLDERS, runs, strict=True):
+            lloyd.lloyd(holder(X, weight, 1), [run])
+        assert runs[0].n_iter == runs[1].n_iter > 15
+        for name in ("label", "centers", "far"):
+            assert_array_equal(getattr(runs[0], name), getattr(runs[1], name))  # to the last bit
+
+
+def test_slabs_are_whole_blocks_and_cover_all_rows():
+    for n in (1, 255, 40000, 10**6, 3 * 10**7 + 5):
+        cuts = lloyd.slabs(n)
+        assert len(cuts) <= lloyd.SLABS + 1 and cuts[-1].stop == n
+        assert all(cut.start % LANES == 0 for cut in cuts)
 
 
 @pytest.mark.parametrize("holder", HOLDERS)
