@@ -7,7 +7,7 @@ import numpy as np
 # scikit-learn's scorers for these take 1 for the class that counts; ours is the last of the sorted classes
 ONE_CLASS = ("f1", "precision", "recall", "jaccard", "average_precision", "neg_brier_score")
 SAMPLE = 2000  # rows whose silhouettes are taken: they cost the square of their number
-CLUSTERING = ("silhouette", "calinski_harabasz", "neg_davies_bouldin")
+CLUSTERING = ("silhouette", "calinski_harabasz", "neg_davies_bouldin", "neg_bic")
 
 
 def choose(scoring, task, y, estimator):
@@ -106,7 +106,13 @@ def _of_clusters(name, estimator):
             f"model.estimator: {type(estimator).__name__} has no predict, so held-out rows have no cluster; "
             "choose model=kmeans"
         )
-    return {"silhouette": silhouette, "calinski_harabasz": calinski_harabasz}.get(name, neg_davies_bouldin)
+    if name == "neg_bic" and not hasattr(estimator, "bic"):
+        raise ValueError(
+            f"search.scoring: neg_bic needs bic, which {type(estimator).__name__} does not have; "
+            "use silhouette or model=kmeans"
+        )
+    known = (silhouette, calinski_harabasz, neg_davies_bouldin, neg_bic)
+    return {scorer.__name__: scorer for scorer in known}[name]
 
 
 def silhouette(fitted, X, y=None):
@@ -130,6 +136,11 @@ def neg_davies_bouldin(fitted, X, y=None):
     from sklearn.metrics import davies_bouldin_score
 
     return -float(davies_bouldin_score(_dense(X), _labels(fitted, X)))
+
+
+def neg_bic(fitted, X, y=None):
+    """Bayes' information criterion of held-out rows, negative: higher is better."""
+    return -fitted.bic(X)
 
 
 def _dense(X):

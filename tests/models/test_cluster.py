@@ -255,6 +255,30 @@ def test_batches_reach_what_all_rows_reach():
     assert_array_equal(again.cluster_centers_, parts.partial_fit(X[:500]).cluster_centers_)
 
 
+def test_batches_from_a_file_that_is_never_read_whole(tmp_path):
+    import tracemalloc
+
+    import polars as pl
+    import pyarrow.parquet as pq
+
+    X = make_blobs(60_000, 10, centers=6, random_state=2)[0]
+    pl.DataFrame(X).write_parquet(tmp_path / "rows.parquet", row_group_size=4000)
+    table, parts = pq.ParquetFile(tmp_path / "rows.parquet"), MiniBatchKMeans(6, random_state=0)
+    parts.partial_fit(X[:4000])
+    tracemalloc.start()
+    for batch in table.iter_batches(batch_size=4000):
+        parts.partial_fit(np.column_stack([column.to_numpy() for column in batch]))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert parts.n_steps_ == 16 and peak < X.nbytes / 2
+    whole = KMeans(6, n_init=5, random_state=0).fit(X)
+    far = sum(
+        -parts.score(np.column_stack([column.to_numpy() for column in batch]))
+        for batch in table.iter_batches(batch_size=4000)
+    )
+    assert far <= 1.02 * whole.inertia_
+
+
 def test_the_mean_of_all_batches_is_the_center_of_one_cluster():
     X, weight = np.random.default_rng(0).normal(size=(90, 3)) + 5, np.arange(90) + 1.0
     model = MiniBatchKMeans(1, random_state=0)

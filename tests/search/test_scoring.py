@@ -111,9 +111,36 @@ def test_clusters_are_judged_on_held_out_rows():
             KMeans(),
             "r2 is not defined for clustering, .* allowed are auto, silhouette",
         ),
+        (
+            "neg_bic",
+            "clustering",
+            None,
+            KMeans(),
+            "neg_bic needs bic, which KMeans does not have; use silhouette",
+        ),
         ("auto", "clustering", None, DBSCAN(), "DBSCAN has no predict, so held-out rows have no cluster"),
     ],
 )
 def test_a_metric_that_cannot_be_is_refused_before_anything_is_fitted(scoring, task, y, estimator, message):
     with pytest.raises(ValueError, match=message):
         choose(scoring, task, y, estimator)
+
+
+@pytest.mark.parametrize("name", ["silhouette", "neg_bic"])
+def test_a_criterion_finds_the_number_of_clusters(name):
+    from sklearn.datasets import make_blobs
+    from sklearn.model_selection import KFold
+
+    from ml_core.models.cluster import KMeans as Ours
+    from ml_core.models.cluster import TrimmedKMeans
+
+    X = make_blobs(900, 3, centers=5, cluster_std=0.7, random_state=4)[0]
+    far = np.concatenate([X, np.random.default_rng(0).uniform(-200, 200, size=(30, 3))])
+    for model, rows in ((Ours(n_init=5), X), (TrimmedKMeans(trim=0.06), far)):
+        if name == "silhouette" and rows is far:
+            continue  # it judges the outliers, too
+        model.set_params(random_state=0)
+        scorer = choose(name, "clustering", None, model)[1]
+        folds = list(KFold(3, shuffle=True, random_state=0).split(rows))
+        scores = model.score_many(rows, None, [{"n_clusters": k} for k in range(2, 10)], folds, scorer)
+        assert scores.mean(axis=1).argmax() + 2 == 5
