@@ -3,7 +3,7 @@
 A case is a file in bench/cases: `data(n=..., ...)`, `ours(data)`, `RIVALS = {name: callable}`,
 `equal(mine, theirs, data)`, and if it likes `SHORT = {"n": ...}`, `FLOOR`, `GOAL`. A case that compares
 commands gives `ours` and the rivals as lists of words ("{work}" is the folder), each run in a fresh folder
-that `prepare(work)` has filled; `equal` then gets the folders.
+that `prepare(work)` has filled; `equal` then gets the folders. Its `ours` may be {rival: words}.
 A ratio is the rival's seconds over ours, the median over the pairs.
 """
 
@@ -85,9 +85,9 @@ class Command:
         """Nothing is left running."""
 
 
-def side_of(path, case, name, setting, folder):
-    """Worker or Command for one side; ``setting`` is (short, environment)."""
-    words = side.function(case, name)
+def side_of(path, case, names, setting, folder):
+    """Worker or Command for one side; ``names`` is (side, rival), ``setting`` is (short, environment)."""
+    name, words = names[0], side.function(case, *names)
     if isinstance(words, list):
         return Command(case, words, setting[1], Path(folder) / name)
     return Worker(path, name, *setting)
@@ -95,7 +95,7 @@ def side_of(path, case, name, setting, folder):
 
 def same_quality(path, case, short, results):
     """Whether the case calls what the two sides left equal."""
-    if isinstance(case.ours, list):
+    if not callable(case.ours):
         return bool(case.equal(*map(Path, results), None))
     words = [sys.executable, str(HERE / "side.py"), "judge", str(path), str(short), *results]
     return json.loads(subprocess.run(words, stdout=subprocess.PIPE, check=True, text=True).stdout)["equal"]
@@ -110,7 +110,7 @@ def compare(path, case, rival, short, n_threads):
         sides = []
         try:
             for name in names:
-                sides.append(side_of(path, case, name, (short, environment), folder))
+                sides.append(side_of(path, case, (name, rival), (short, environment), folder))
             # the first run compiles, fills caches and leaves its result; it does not count
             first = [one.run(leave) for one, leave in zip(sides, results, strict=True)]
             equal = same_quality(path, case, short, results)

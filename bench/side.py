@@ -41,9 +41,11 @@ def sizes(case, short):
     return known | getattr(case, "SHORT", fewer)
 
 
-def function(case, name):
-    """What a side runs: ``ours`` or one of RIVALS, a callable, or a command as a list of words."""
-    return case.ours if name == "ours" else case.RIVALS[name]
+def function(case, name, rival=None):
+    """What a side runs: ``ours`` (against a rival) or one of RIVALS, a callable, or a command as words."""
+    if name == "ours":
+        return case.ours[rival] if isinstance(case.ours, dict) else case.ours
+    return case.RIVALS[name]
 
 
 def cpu_seconds():
