@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from ml_core.kernels import rowhash
@@ -73,6 +73,7 @@ def test_floats_equal_the_slow_twin(values):
     assert rowhash.numbers(np.array(values)).tolist() == [number_slowly(value) for value in values]
 
 
+@settings(deadline=None)
 @given(some.lists(some.one_of(some.text(), some.text(alphabet="aé\U0001f600", min_size=100, max_size=400))))
 def test_strings_equal_the_slow_twin(texts):
     assert strings(texts).tolist() == [string_slowly(text) for text in texts]
