@@ -1,10 +1,9 @@
 """Squared hinge and squared insensitive losses in the primal: on its active rows each is plain least squares.
 
-Letters: n rows, d columns, k = d + 1 with the bias, w (k,) weights, f (n,) = [X, bias] w, c (n,) costs, t
-(n,) targets. min 1/2 w'w + sum of c (t - f)^2 over active rows. A row of s = -1, +1 is active where s f <
-1, with t = s; a row of number y is active where |y - f| > width, with t = y -/+ width. Every row's active
-range of f and target follow from ``Loss``. Keerthi and DeCoste 2005 ("A modified finite Newton method");
-for wide or sparse X with conjugate gradients.
+Letters: n rows, d columns, k = d + 1 with the bias, w (k,) weights, f (n,) = [X, bias] w, c (n,) costs,
+t (n,) targets. min 1/2 w'w + sum of c (t - f)^2 over active rows. A row of s = -1, +1 is active where
+s f < 1, with t = s; a row of number y is active where |y - f| > width, with t = y -/+ width. Keerthi and
+DeCoste 2005 ("A modified finite Newton method"); for wide or sparse X with conjugate gradients.
 """
 
 from dataclasses import dataclass
@@ -61,9 +60,9 @@ class Design:
         return Design(self.X[rows], self.bias)
 
     def gram(self, weight, target, rows):
-        """Sum over rows (m,) of weight x x' (k, k) and of weight target x (k,).
+        """Sums over ``rows`` (m,) of weight x x' (k, k) and of weight target x (k,), weight and target (m,).
 
-        Weight, target (m,), dense X only.
+        For dense X only.
         """
         d, k = self.X.shape[1], self.width
         negative = weight.min(initial=0) < 0
@@ -88,11 +87,20 @@ class Design:
 
 @dataclass
 class Loss:
-    """Hinge where ``s`` is given, insensitive of ``y`` and ``width`` where not."""
+    """Hinge where ``y`` holds signs, which a width below zero says, else insensitive of that width.
 
-    c: np.ndarray
+    ``a`` (n,) are the rows' weights, C their common factor: Newton keeps its sums before C.
+    """
+
+    a: np.ndarray
     y: np.ndarray
-    width: float = -1.0  # -1: y holds signs
+    width: float = -1.0
+    C: float = 1.0
+
+    @property
+    def costs(self):
+        """c (n,)."""
+        return self.C * self.a
 
     def targets(self, f):
         """What active rows pull f to (n,); a row is active where this is not f."""
@@ -103,11 +111,39 @@ class Loss:
 
     def value(self, f):
         """Sum of c times the squared loss."""
-        return self.c @ (self.targets(f) - f) ** 2
+        return self.costs @ (self.targets(f) - f) ** 2
 
-    def part(self, rows):
-        """The same of some rows."""
-        return Loss(self.c[rows], self.y[rows], self.width)
+    def part(self, rows, times=1.0):
+        """The same of some rows, each counted so many times."""
+        return Loss(times * self.a[rows], self.y[rows], self.width, self.C)
+
+
+@dataclass
+class Stand:
+    """Where Newton stands, good to start from for another C: w (k,), f (n,), and sums before C.
+
+    G (k, k) and h (k,) are the sums of the rows of weights (n,) > 0, pulled to targets (n,).
+    """
+
+    w: np.ndarray
+    f: np.ndarray
+    G: np.ndarray
+    h: np.ndarray
+    weight: np.ndarray
+    target: np.ndarray
+
+    def refresh(self, design, weight, target):
+        """Bring the sums to new weights and targets (n,), through the fewer rows."""
+        changed = np.flatnonzero((weight != self.weight) | ((weight > 0) & (target != self.target)))
+        alive = np.flatnonzero(weight)
+        if 2 * len(changed) >= len(alive):
+            self.G, self.h = design.gram(weight[alive], target[alive], alive)
+        else:
+            came, went = changed[weight[changed] > 0], changed[self.weight[changed] > 0]
+            came_G, came_h = design.gram(weight[came], target[came], came)
+            went_G, went_h = design.gram(self.weight[went], self.target[went], went)
+            self.G, self.h = self.G + came_G - went_G, self.h + came_h - went_h
+        self.weight, self.target = weight, target
 
 
 def along(loss, w, f, step, df):
@@ -116,9 +152,11 @@ def along(loss, w, f, step, df):
     1 where that is as good.
     """
 
+    costs = loss.costs
+
     def slope(size):
         now = f + size * df
-        return (w + size * step) @ step - 2 * (loss.c * (loss.targets(now) - now)) @ df
+        return (w + size * step) @ step - 2 * (costs * (loss.targets(now) - now)) @ df
 
     if slope(1.0) <= 1e-9 * abs(slope(0.0)):
         return 1.0
@@ -129,48 +167,35 @@ def along(loss, w, f, step, df):
     return (low + high) / 2
 
 
-def newton(design, loss, tol, most, start=None):
-    """Finite Newton on the Gram matrix of the active rows, dense X -> w (k,), iterations, converged.
-
-    Between iterations only rows that came or went are added or taken away.
-    """
+def begin(design, loss, most):
+    """A Stand to start Newton from: where a sample of the rows is enough for a first guess, that guess."""
     n, k = design.X.shape[0], design.width
-    if start is None and n >= ENOUGH and n >= SHARE * 4 * k:
+    w, f = np.zeros(k), np.zeros(n)
+    if n >= ENOUGH and n >= SHARE * 4 * k:
         few = slice(None, None, SHARE)
-        part = Loss(loss.c[few] * SHARE, loss.y[few], loss.width)
-        start = newton(Design(design.X[few], design.bias), part, 0.1, most)[0]
-    w = np.zeros(k) if start is None else start.copy()
-    f = design.times(w) if start is not None else np.zeros(n)
-    G, h = np.zeros((k, k)), np.zeros(k)
-    weight, target = np.zeros(n), np.zeros(n)
+        w = newton(design.part(few), loss.part(few, SHARE), 0.1, most)[0].w
+        f = design.times(w)
+    return Stand(w, f, np.zeros((k, k)), np.zeros(k), np.zeros(n), np.zeros(n))
+
+
+def newton(design, loss, tol, most, stand=None):
+    """Finite Newton on the Gram matrix of the active rows, dense X -> the Stand, iterations, converged.
+
+    Between iterations, and from the ``stand`` of another C, only rows that came or went are summed.
+    """
+    stand = begin(design, loss, most) if stand is None else stand
+    C, unit = loss.C, np.eye(design.width)
     for iteration in range(1, most + 1):
-        wanted = loss.targets(f)
-        active = wanted != f
-        G, h, weight, target = _refresh(design, (G, h, weight, target), np.where(active, loss.c, 0), wanted)
-        gradient = w + 2 * (G @ w - h)
-        if np.abs(gradient).max() <= tol * 1e-6 * max(1.0, 2 * np.abs(h).max()):
-            return w, iteration, True
-        step = _solve(2 * G + np.eye(k), -gradient)
+        wanted = loss.targets(stand.f)
+        stand.refresh(design, np.where(wanted != stand.f, loss.a, 0), wanted)
+        gradient = stand.w + 2 * C * (stand.G @ stand.w - stand.h)
+        if np.abs(gradient).max() <= tol * 1e-6 * max(1.0, 2 * C * np.abs(stand.h).max()):
+            return stand, iteration, True
+        step = _solve(2 * C * stand.G + unit, -gradient)
         df = design.times(step)
-        size = along(loss, w, f, step, df)
-        w, f = w + size * step, f + size * df
-    return w, most, False
-
-
-def _refresh(design, sums, weight, target):
-    """Sums (G, h, weight, target) brought to new weights and targets, through the fewer rows."""
-    G, h, old_weight, old_target = sums
-    changed = np.flatnonzero((weight != old_weight) | ((weight > 0) & (target != old_target)))
-    alive = np.flatnonzero(weight)
-    if 2 * len(changed) >= len(alive):
-        G, h = design.gram(weight[alive], target[alive], alive)
-        return G, h, weight, target
-    came = changed[weight[changed] > 0]
-    went = changed[old_weight[changed] > 0]
-    for rows, sign, values, goals in ((came, 1, weight, target), (went, -1, old_weight, old_target)):
-        part_G, part_h = design.gram(values[rows], goals[rows], rows)
-        G, h = G + sign * part_G, h + sign * part_h
-    return G, h, weight, target
+        size = along(loss, stand.w, stand.f, step, df)
+        stand.w, stand.f = stand.w + size * step, stand.f + size * df
+    return stand, most, False
 
 
 def _solve(H, b):
@@ -188,13 +213,13 @@ def conjugate(design, loss, tol, most):
     """
     n, k = design.X.shape[0], design.width
     w, f = np.zeros(k), np.zeros(n)
-    first = None
+    first, costs = None, loss.costs
     if loss.width < 0:
         tol = tol * max(min((loss.y > 0).sum(), (loss.y < 0).sum()), 1) / n
     for iteration in range(1, most + 1):
         wanted = loss.targets(f)
         active = np.flatnonzero(wanted != f)
-        part, c = design.part(active), loss.c[active]
+        part, c = design.part(active), costs[active]
         gradient = w - 2 * part.back(c * (wanted[active] - f[active]))
         size = np.linalg.norm(gradient)
         first = size if first is None else first

@@ -27,13 +27,27 @@ def test_newton_finds_the_minimum(seed, width):
     X, y, c = problem(seed)
     loss = margin.Loss(c, np.sign(y) if width < 0 else y, width)
     slow = squared_slowly(X, 2.0, loss)
-    w, _, converged = margin.newton(margin.Design(X, 2.0), loss, 1e-6, 100)
+    stand, _, converged = margin.newton(margin.Design(X, 2.0), loss, 1e-6, 100)
+    w = stand.w
     assert converged
     assert_allclose(w, slow, atol=1e-4)
     for rows in (X, csr_matrix(X)):
         other, _, converged = margin.conjugate(margin.Design(rows, 2.0), loss, 1e-8, 100)
         assert converged
         assert_allclose(other, w, atol=1e-6)
+
+
+@pytest.mark.parametrize("width", [-1.0, 0.3])
+def test_newton_along_c_is_newton_from_nothing(width):
+    X, y, a = problem(1, n=300)
+    y, design, stand = np.sign(y) if width < 0 else y, margin.Design(X, 1.0), None
+    for C in (1e-3, 0.01, 0.1, 1.0, 100.0):
+        loss = margin.Loss(a, y, width, C)
+        stand, _, converged = margin.newton(design, loss, 1e-6, 100, stand)
+        fresh, _, _ = margin.newton(design, loss, 1e-6, 100)
+        assert converged
+        assert_allclose(stand.w, fresh.w, rtol=1e-9, atol=1e-12)
+        assert_allclose(stand.f, design.times(fresh.w), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("width", [-1.0, 0.0, 0.3])

@@ -221,13 +221,13 @@ def test_linear_svr_is_scikit_learns(loss):
 @pytest.mark.parametrize("loss", ["squared_hinge", "hinge"])
 @pytest.mark.parametrize("shape", [(60, 400), (400, 60)])
 def test_every_way_of_linear_svc_agrees(loss, shape, monkeypatch):
-    from ml_core.models import linear_svm
+    from ml_core.models import linear_machine
 
     rng = np.random.default_rng(0)
     X = np.where(rng.uniform(size=shape) < 0.2, rng.normal(size=shape), 0)
     y = X @ rng.normal(size=shape[1]) > 0.1
     first = LinearSVC(loss=loss, tol=1e-6).fit(X, y)
-    monkeypatch.setattr(linear_svm, "NARROW", 1)  # conjugate gradients, or sweeps over the dual
+    monkeypatch.setattr(linear_machine, "NARROW", 1)  # conjugate gradients, or sweeps over the dual
     for rows in (X, csr_matrix(X)):
         other = LinearSVC(loss=loss, tol=1e-6, max_iter=20_000, random_state=0).fit(rows, y)
         assert_allclose(first.coef_, other.coef_, atol=2e-3)
