@@ -30,6 +30,9 @@ test: $(VENV)/.dev lint   ## environment + all checks and tests but the slow one
 test-slow: $(VENV)/.dev   ## the tests over ten seconds, and those in a browser
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n $(JOBS) --dist loadgroup -m 'slow or browser' $(SLOW)
 
+test-bounds: $(VENV)/.dev ## the tests of the kernels with Numba's bounds checks on, compiled apart from the others
+	@PATH="$(CURDIR)/$(BIN):$$PATH" NUMBA_BOUNDSCHECK=1 python -m pytest tests/kernels
+
 lint: $(VENV)/.dev        ## ruff: rules and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
@@ -38,9 +41,6 @@ format: $(VENV)/.dev      ## ruff: mend what can be mended
 
 ui: $(VENV)/.main         ## the MLflow UI on http://127.0.0.1:5000
 	@PATH="$(CURDIR)/$(BIN):$$PATH" mlflow ui --host 127.0.0.1 --port 5000 --workers 1
-
-test-bounds: $(VENV)/.dev ## the tests of the kernels with Numba's bounds checks on, compiled apart from the others
-	@PATH="$(CURDIR)/$(BIN):$$PATH" NUMBA_BOUNDSCHECK=1 python -m pytest tests/kernels
 
 bench: $(VENV)/.dev       ## short form of every claim in docs/numbers.md, under ten minutes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python bench/run.py --short

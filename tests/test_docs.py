@@ -19,6 +19,7 @@ EXCUSES = {
     ". .venv/bin/activate": "the tests run in that environment",
     "make test": "is what runs this",
     "make test-slow": "is what runs this",
+    "make test-bounds": "compiles every kernel anew; .ci/run runs it",
     "make bench": "takes minutes; tests/test_bench.py runs a case",
     "make bench-full": "takes hours",
     "make clean": "would remove the environment under the tests",
