@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from ml_core.models.svm import SVC
 
-FLOOR, GOAL = 3.0, 10.0
+FLOOR, GOAL = 10.0, 10.0
 SPACE = {"C": np.geomspace(0.01, 100, 10).tolist(), "gamma": np.geomspace(0.003, 0.3, 6).tolist()}
 
 

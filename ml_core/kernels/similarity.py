@@ -170,11 +170,13 @@ class Rows:
 
 
 class Given:
-    """A kernel matrix K (n, n) that is there already, of which ``members`` (n',) are the rows and columns
-    in play.
+    """A kernel matrix K (n, n) that is there already; ``members`` (n',) are the rows and columns in play.
+
+    With ``keep`` its copies, in float64 and of parts, stay for the machines that follow.
     """
 
-    def __init__(self, K, members=None):
+    def __init__(self, K, members=None, keep=False):
+        self.kept = {} if keep else None
         self.table = K if members is None else np.take(np.take(K, members, axis=0), members, axis=1)
         if self.table.dtype not in (np.float32, np.float64):
             self.table = self.table.astype(np.float64)
@@ -186,11 +188,18 @@ class Given:
 
     def whole(self):
         """All of K (n, n) in float64."""
-        return np.ascontiguousarray(self.table, dtype=np.float64)
+        return self._once("whole", lambda: np.ascontiguousarray(self.table, dtype=np.float64))
 
     def part(self, members):
         """The same for some of the points."""
-        return Given(self.table, members)
+        return self._once(members.tobytes(), lambda: Given(self.table, members, self.kept is not None))
+
+    def _once(self, key, make):
+        if self.kept is None:
+            return make()
+        if key not in self.kept:
+            self.kept[key] = make()
+        return self.kept[key]
 
     def sums(self, at, of, b):
         """Sum of b (m,) times the kernel between points ``at`` and points ``of`` (m,) -> (len(at),)."""

@@ -1,71 +1,123 @@
 """Sequential minimal optimization on a few rows at once, compiled.
 
-Letters: n points, q rows of the working set, b (n,) signed dual coefficients in [lo, hi], F (n,) = -p - K
-b, where p is the linear term; side (n,) 0 or 1: only coefficients of one side may move against each other
-(nu-SVM has two sides, C-SVM one). At the optimum F <= offset where b could rise and F >= offset where it
-could fall, for each side.
+Letters: n points, b (n,) signed dual coefficients in [lo, hi], F (n,) = -p - K b, where p is the linear
+term; side (n,) 0 or 1: only coefficients of one side may move against each other (nu-SVM has two sides,
+C-SVM one). At the optimum F <= offset where b could rise and F >= offset where it could fall, for each side.
+``rise`` and ``fall`` (sides, n) are 0 where a coefficient of that side may move so, else minus and plus
+infinity: a mask is one addition, and every loop over the points runs in vectors.
 """
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
 from ml_core.kernels.jit import jit
 
 TAU = 1e-12  # libsvm's floor for the curvature of a pair, met with kernels that are not positive definite
+STRETCH = 64  # points searched at once
+
+
+def _extreme(name):
+    """LLVM's larger or smaller of two numbers, none nan; unlike Python's, a loop of it runs in vectors."""
+
+    @intrinsic
+    def pick(context, a, b):
+        def generate(context, builder, signature, args):
+            number = args[0].type
+            kind = ir.FunctionType(number, [number, number])
+            function = builder.module.declare_intrinsic(name, [number], kind)
+            return builder.call(function, args, fastmath=("nnan", "nsz"))
+
+        return types.float64(types.float64, types.float64), generate
+
+    return pick
+
+
+_larger, _smaller = _extreme("llvm.maxnum"), _extreme("llvm.minnum")
 
 
 @jit()
-def _riser(F, b, hi, side, s):
-    """Of side s, the point that may rise with the largest F, and that F; -1 where none may."""
-    best, i = -np.inf, -1
+def _largest(F, rise):
+    """The largest F of those that may rise; minus infinity where none may."""
+    top = -np.inf
     for t in range(len(F)):
-        value = F[t] if (b[t] < hi[t]) & (side[t] == s) else -np.inf
-        if value > best:
-            best, i = value, t
-    return i, best
+        top = _larger(top, F[t] + rise[t])
+    return top
 
 
 @jit()
-def _partner(row, diagonal, F, b, lo, side, i, s):  # noqa: PLR0913
-    """Of side s, the point that may fall of greatest gain with i; that gain; and the largest violation."""
-    best, most, j, worst = F[i], 0.0, -1, np.inf
+def _any(F, rise, value):
+    """Whether F + rise is ``value`` anywhere; without a branch, in vectors."""
+    met = False
     for t in range(len(F)):
-        value = F[t] if (b[t] > lo[t]) & (side[t] == s) else np.inf
-        gap = best - value
-        worst = min(worst, value)
-        curve = max(diagonal[i] + diagonal[t] - 2.0 * row[t], TAU)
-        gain = gap * gap / curve if (gap > 0) & (value < np.inf) else 0.0
-        if gain > most:
-            most, j = gain, t
-    return j, most, best - worst
+        met |= F[t] + rise[t] == value
+    return met
+
+
+@jit()
+def _place(F, rise, value):
+    """The first point where F + rise is ``value``; -1 without one."""
+    start = 0
+    while start < len(F) and not _any(F[start : start + STRETCH], rise[start : start + STRETCH], value):
+        start += STRETCH
+    for t in range(start, len(F)):
+        if F[t] + rise[t] == value:
+            return t
+    return -1
+
+
+@jit()
+def _gains(curves, F, fall, top, gain):
+    """Fill what a pair with each point would gain (n,) -> the most, and the smallest F that may fall.
+
+    ``top`` is F of the point that rises, ``curves`` is (row of K, diagonal, the point's own diagonal).
+    """
+    row, diagonal, own = curves
+    most, low = 0.0, np.inf
+    for t in range(len(F)):
+        value = F[t] + fall[t]
+        low = _smaller(low, value)
+        gap = _larger(top - value, 0.0)
+        gain[t] = gap * gap / _larger(own + diagonal[t] - 2.0 * row[t], TAU)
+        most = _larger(most, gain[t])
+    return most, low
 
 
 @jit()
 def solve(K, diagonal, F, b, lo, hi, side, tol, most):  # noqa: PLR0913
-    """Move pairs of b until no pair of a side violates by more than tol; K (q, q) -> number of steps.
+    """Move pairs of b until no pair of a side violates by more than tol; K (n, n) -> number of steps.
 
     F and b change in place. The second of a pair is the one of greatest gain (Fan, Chen and Lin 2005).
     """
-    q = len(F)
-    sides = side.max() + 1
+    n, sides = len(F), side.max() + 1
+    rise, fall = np.full((sides, n), -np.inf), np.full((sides, n), np.inf)
+    for t in range(n):
+        rise[side[t], t] = 0.0 if b[t] < hi[t] else -np.inf
+        fall[side[t], t] = 0.0 if b[t] > lo[t] else np.inf
+    gain, nothing = np.empty(n), np.zeros(n)
     for step in range(most):
-        first, second, top, gain = -1, -1, 0.0, 0.0
+        i, j, best = -1, -1, 0.0
         for s in range(sides):
-            i, best = _riser(F, b, hi, side, s)
-            if i < 0:
+            top = _largest(F, rise[s])
+            first = _place(F, rise[s], top)
+            if top == -np.inf or first < 0:
                 continue
-            j, won, gap = _partner(K[i], diagonal, F, b, lo, side, i, s)
-            if gap > tol and won > gain:
-                gain, first, second, top = won, i, j, best
-        if second < 0:
+            won, low = _gains((K[first], diagonal, diagonal[first]), F, fall[s], top, gain)
+            if top - low > tol and won > best:
+                best, i, j = won, first, _place(gain, nothing, won)
+        if j < 0:
             return step
-        i, j = first, second
         curve = max(diagonal[i] + diagonal[j] - 2.0 * K[i, j], TAU)
-        room_up, room_down, wish = hi[i] - b[i], b[j] - lo[j], (top - F[j]) / curve
+        room_up, room_down, wish = hi[i] - b[i], b[j] - lo[j], (F[i] - F[j]) / curve
         move = min(wish, room_up, room_down)
         b[i] = hi[i] if move == room_up else b[i] + move
         b[j] = lo[j] if move == room_down else b[j] - move
+        for t in (i, j):
+            rise[side[t], t] = 0.0 if b[t] < hi[t] else -np.inf
+            fall[side[t], t] = 0.0 if b[t] > lo[t] else np.inf
         up, down = K[i], K[j]
-        for t in range(q):
+        for t in range(n):
             F[t] -= move * (up[t] - down[t])
     return most
 

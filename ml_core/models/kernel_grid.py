@@ -94,23 +94,68 @@ def _share(matrix, models, members, data, folds, scorer, scores):
         linear = similarity.Kernel("linear")
         whole = similarity.matrix(linear, points, points, np.float32, matrix == "distances")
     for k, (train, test) in enumerate(folds):
+        fold = _Fold(X, y, train, test, scorer)
         inner, outer = whole[np.ix_(train, train)], whole[np.ix_(test, train)]
-        for kernel, some in _kernels(models, members, X[train]).items():
-            K, T = _finished(kernel, inner), _finished(kernel, outer)
-            for i in some:
-                scores[i, k] = _score(models[i], (K, T), y[train], (X, y, test), scorer)
+        for kernel, some in _kernels(models, members, X[train]).items() if fold.sound else []:
+            K, T = similarity.Given(_finished(kernel, inner), keep=True), _finished(kernel, outer)
+            fitted = {i: found for i in some if (found := fold.fit(models[i], K)) is not None}
+            for i, decisions in _decided(fitted, T):
+                scores[i, k] = fold.score(models[i], decisions)
 
 
-def _score(model, matrices, y, held, scorer):
-    """Fit on y (n,) by the matrices, score on the held-out rows; nan where that raises."""
-    X, y_all, test = held
-    try:
-        answers = _answers(model, *matrices, y)
-        if scoring.name_of(scorer, "accuracy") == "accuracy":
-            return np.mean(answers.predict(None) == y_all[test])
-        return scoring.judge(answers, scorer)(answers, X[test], y_all[test])
-    except ValueError:
-        return np.nan
+class _Fold:
+    """One fold: what its candidates have in common."""
+
+    def __init__(self, X, y, train, test, scorer):
+        self.X, self.y, self.test, self.scorer = X, y, test, scorer
+        self.labels = y[train]
+        self.classes, self.codes = np.unique(self.labels, return_inverse=True)
+        self.sound = len(self.classes) > 1
+        self.weights = {}
+
+    def fit(self, model, K):
+        """Machines of a candidate on the kernel matrix of the training rows; None where it cannot be."""
+        model.classes_ = self.classes
+        try:
+            key = repr(model.class_weight)
+            if key not in self.weights:
+                self.weights[key] = compute_class_weight(
+                    model.class_weight, classes=self.classes, y=self.labels
+                )
+            model.class_weight_ = self.weights[key]
+            weight = model._weights(self.codes, np.ones(len(self.codes)))
+        except ValueError:
+            return None
+        machine = functools.partial(model._machine, compiled=True)
+        found = kernel_machine.fit_pairs(K, self.codes, weight, len(self.classes), machine)
+        kernel_machine.warn_unless_converged(model, [part for _, part in found])
+        return found
+
+    def score(self, model, decisions):
+        """Score on the held-out rows; nan where that raises."""
+        if not np.isfinite(decisions).all():
+            return np.nan
+        answers, right = Answers(model, decisions), self.y[self.test]
+        try:
+            if scoring.name_of(self.scorer, "accuracy") == "accuracy":
+                return np.mean(answers.predict(None) == right)
+            return scoring.judge(answers, self.scorer)(answers, self.X[self.test], right)
+        except ValueError:
+            return np.nan
+
+
+def _decided(fitted, T):
+    """Yield (candidate, decisions (held out, m)) of {candidate: machines}, all by one product with T."""
+    parts = [(members, part) for found in fitted.values() for members, part in found]
+    B = np.zeros((T.shape[1], len(parts)))
+    for column, (members, part) in enumerate(parts):
+        B[members, column] = part.b
+    with np.errstate(invalid="ignore"):
+        decisions = T @ B + [part.offset for _, part in parts]
+    first = 0
+    for i, found in fitted.items():
+        yield i, decisions[:, first : first + len(found)]
+        first += len(found)
 
 
 def _kernels(models, members, X):
@@ -133,20 +178,3 @@ def _finished(kernel, values):
     if kernel.name != "linear":
         workers.each(lambda rows: kernel.finish(out[rows]), workers.slices(len(out), 256), workers.count())
     return out
-
-
-def _answers(model, K, T, y):
-    """Fit on the kernel matrix K (n, n) of the training rows, decide on T (held out, n)."""
-    model.classes_, codes = np.unique(y, return_inverse=True)
-    q = len(model.classes_)
-    if q < 2:
-        raise ValueError("one class")
-    model.class_weight_ = compute_class_weight(model.class_weight, classes=model.classes_, y=y)
-    weight = model._weights(codes, np.ones(len(y)))
-    machine = functools.partial(model._machine, compiled=True)
-    found = kernel_machine.fit_pairs(similarity.Given(K), codes, weight, q, machine)
-    decisions = np.column_stack([T[:, members] @ part.b + part.offset for members, part in found])
-    if not np.isfinite(decisions).all():
-        raise ValueError("not finite")
-    kernel_machine.warn_unless_converged(model, [part for _, part in found])
-    return Answers(model, decisions)
