@@ -7,11 +7,15 @@ means. ``rows`` is an index array, or None for all rows; ``weight`` is (n,) or N
 """
 
 import numpy as np
+from scipy.linalg import blas
 from scipy.sparse import diags_array, issparse
 
 from ml_core.kernels import threads
 
 LOST = 1e3  # a Gram this much larger about the shift than about the mean is taken again, about the mean
+NEAR = 5.0  # spreads from zero: means up to there let rows be summed as they stand, which spares a copy
+COMPILED = 1e9  # products from which compiled tiles are worth numba's import,
+TILED = 8, 600  # and the columns between which they beat BLAS
 
 
 def shift_of(X, Y):
@@ -28,6 +32,19 @@ def shift_of(X, Y):
         shift = few[0] + (few - few[0]).mean(axis=0)
     shift = np.where(np.isfinite(shift), shift, few[0])
     return np.concatenate([np.zeros(X.shape[1] + Y.shape[1] - len(shift)), shift])
+
+
+def anchor(X, Y):
+    """``shift_of``, but 0 for X where the means are so near that sums about zero keep their digits."""
+    shift, d = shift_of(X, Y), X.shape[1]
+    if not shift[:d].any():
+        return shift
+    few = dense(X, slice(None, None, max(1, len(Y) // 1024)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        spread = few.std(axis=0, dtype=np.float64)
+    if (np.isfinite(spread) & (np.abs(shift[:d]) <= NEAR * spread)).all():
+        shift[:d] = 0
+    return shift
 
 
 def _thin(X):
@@ -71,20 +88,60 @@ def _blocks(X, Y, weight, shift, cuts, rows):
 def share(X, Y, weight, shift, rows=None):
     """Share (p, p) of the rows; overflow shows as inf."""
     n = len(Y) if rows is None else len(rows)
-    width = len(shift) + 1
+    width, d = len(shift) + 1, X.shape[1]
     if n == 0:
         return np.zeros((width, width))
-    if _thin(X) and not shift[: X.shape[1]].any():
+    about_zero = not shift[:d].any()
+    if _thin(X) and about_zero:
         return _sparse_share(X, Y, weight, shift, rows)
+    plain = about_zero and weight is None
+    inner = d if plain else width
+    sums = _by_tiles if n * inner**2 >= COMPILED and TILED[0] <= inner <= TILED[1] else _by_blas
 
     def work(cuts):
-        part = np.zeros((width, width))
         with np.errstate(over="ignore", invalid="ignore"):
-            for block in _blocks(X, Y, weight, shift, cuts, rows):
-                part += block.T @ block
-        return part
+            if plain:
+                whole = [slice(cuts[0].start, cuts[-1].stop)] if sums is _by_blas else cuts
+                return sums(_plain_blocks(X, Y, shift, whole, rows), inner, width - inner)
+            blocks = _blocks(X, Y, weight, shift, cuts, rows)
+            return sums(((block, block[:, :0]) for block in blocks), inner, 0)
 
-    return threads.total(work, threads.slabs(n, width))
+    G, H, K = threads.total(work, threads.slabs(n, width))
+    G = np.triu(G) + np.triu(G, 1).T
+    return np.block([[G, H.T], [H, K]])
+
+
+def _plain_blocks(X, Y, shift, cuts, rows):
+    """Yield blocks of X as they stand, in C order, with their tails [Y - shift, 1]."""
+    for cut in cuts:
+        where = cut if rows is None else rows[cut]
+        tail = np.ones((len(Y[where]), len(shift) - X.shape[1] + 1))
+        np.subtract(Y[where], shift[X.shape[1] :], out=tail[:, :-1])
+        yield np.ascontiguousarray(dense(X, where)), tail
+
+
+def _by_blas(blocks, d, e):
+    """Blocks P (b, d), tail (b, e) -> sums of P'P (upper triangle), tail'P and tail'tail."""
+    G, H, K = np.zeros((d, d), order="F"), np.zeros((e, d)), np.zeros((e, e))
+    for P, tail in blocks:
+        G = blas.dsyrk(1.0, P.T, beta=1.0, c=G, overwrite_c=1)
+        H += tail.T @ P
+        K += tail.T @ tail
+    return G, H, K
+
+
+def _by_tiles(blocks, d, e):
+    """``_by_blas`` compiled, for many rows of few columns."""
+    from ml_core.kernels import gram_jit
+
+    width, even = gram_jit.padded(d), e + e % 2
+    G, H, K = np.zeros((width, width)), np.zeros((even, width)), np.zeros((e, e))
+    for P, tail in blocks:
+        K += tail.T @ tail
+        if e < even:
+            tail = np.hstack([tail, np.zeros((len(tail), 1))])
+        gram_jit.add(P, np.ascontiguousarray(tail), G, H)
+    return G[:d, :d], H[:e, :d], K
 
 
 def _sparse_share(X, Y, weight, shift, rows):
@@ -117,13 +174,16 @@ def moments(X, Y, weight, fit_intercept=True):
     """X (n, d), Y (n, t) -> offset (d + t,) weighted means, Gram (d + t, d + t) of [X, Y] about it.
 
     Without an intercept the offset is zero. A column whose spread is but rounding of its mean comes out as
-    zeros.
+    zeros. A cell that is nan or infinite raises FloatingPointError.
     """
     if not fit_intercept:
         offset = np.zeros(X.shape[1] + Y.shape[1])
-        return offset, share(X, Y, weight, offset)[:-1, :-1]
-    shift = shift_of(X, Y)
+        gram = share(X, Y, weight, offset)[:-1, :-1]
+        refuse(X, gram)
+        return offset, gram
+    shift = anchor(X, Y)
     whole = share(X, Y, weight, shift)
+    refuse(X, whole)
     mean, gram, lost = centre(whole)
     if not lost < LOST and np.isfinite(mean).all():
         shift = shift + mean  # the sampled rows misled: weights of zero, or a period in the order of the rows
@@ -132,6 +192,12 @@ def moments(X, Y, weight, fit_intercept=True):
     offset = shift + mean
     silence(gram, offset, whole[-1, -1])
     return offset, gram
+
+
+def refuse(X, sums):
+    """FloatingPointError where sums are not finite and a cell of a dense X is why: no overflow."""
+    if not np.isfinite(sums).all() and isinstance(X, np.ndarray) and not np.isfinite(X).all():
+        raise FloatingPointError("X holds a cell that is nan or infinite")
 
 
 def silence(gram, offset, n):

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_array
 from ml_core.kernels import descent, gram, threads
 from ml_core.kernels.working import Whole, Working
 from ml_core.models.lasso_grid import score_many
-from ml_core.models.line import line, read_rows, set_line
+from ml_core.models.line import line, read_rows, set_line, told
 from ml_core.models.weights import row_weights
 
 WHOLE = 2000  # columns up to which the whole Gram matrix is made; twice as many where rows abound
@@ -45,6 +45,7 @@ def sources(X, Y, weight, fit_intercept):
     if d <= WHOLE or (d <= 2 * WHOLE and n >= d):
         offset, G = gram.moments(X, Y, weight, fit_intercept)
         return wholes(G, d, n if weight is None else weight.sum()), offset
+    gram.refuse(X, X.sum())
     s = np.ones(n) if weight is None else weight
     offset = np.zeros(d + Y.shape[1])
     if fit_intercept:
@@ -185,7 +186,7 @@ class ElasticNet(RegressorMixin, MultiOutputMixin, BaseEstimator):
                 "With alpha=0, this algorithm does not converge well. Use LinearRegression instead",
                 stacklevel=3,
             )
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"), told(self, X):
             found, offset = sources(X, Y, weight, self.fit_intercept)
         ratio = getattr(self, "l1_ratio", 1.0)
         most = self.max_iter or 1000

@@ -29,7 +29,7 @@ def score_many(model, X, y, candidates, folds, scorer):
         plan = scoring.groups(model, candidates, "alpha", lambda trial: trial.alpha > 0)
         lines = _Lines(Y.ndim == 1, read, plan)
         Y = Y.reshape(len(Y), -1)
-        shift = gram.shift_of(read, Y)
+        shift = gram.anchor(read, Y)
         for j, shares in enumerate(fold_shares(read, Y, None, shift, folds)):
             held = scoring.Held(X, y, folds[j][1], scorer)
             scores[:, j] = lines.scores(model, candidates, (shares, shift), held)

@@ -13,7 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from ml_core.kernels import gram, leastsquares, threads
 from ml_core.kernels.ridge import WIDEST, ridge
-from ml_core.models.line import line, method, penalties, read_rows, set_classes, set_line, signs
+from ml_core.models.line import line, method, penalties, read_rows, set_classes, set_line, signs, tall, told
 from ml_core.models.weights import class_weights, row_weights
 
 SOLVERS = {"auto", "cholesky", "svd", "lsqr", "sparse_cg", "lbfgs"}
@@ -57,11 +57,12 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         X, Y, one = read_rows(self, X, y)
         weight = row_weights(sample_weight, X)
         if self.positive or (issparse(X) and X.shape[1] > WIDEST):
-            W, offset, _ = ridge(
-                X, Y, weight, self.fit_intercept, 0.0, "nonnegative" if self.positive else "lsqr"
-            )
+            way = "nonnegative" if self.positive else "lsqr"
+            with told(self, X):
+                W, offset, _ = ridge(X, Y, weight, self.fit_intercept, 0.0, way)
         else:
-            W, offset, singular = self._solve(X, Y, weight)
+            with told(self, X):
+                W, offset, singular = self._solve(X, Y, weight)
             self.singular_ = singular.astype(X.dtype, copy=False)
             self.rank_ = int((singular > self.tol * singular.max(initial=0)).sum())
         return set_line(self, W, offset, one, X.dtype)
@@ -153,9 +154,9 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """Learn coef_ (d,) or (t, d), intercept_, solver_."""
         self._validate_params()
         X, Y, one = read_rows(self, X, y)
-        W, offset, self.solver_ = ridge(
-            X, Y, row_weights(sample_weight, X), self.fit_intercept, penalties(self, Y.shape[1]), method(self)
-        )
+        weight, alpha, way = row_weights(sample_weight, X), penalties(self, Y.shape[1]), method(self)
+        with told(self, X):
+            W, offset, self.solver_ = ridge(X, Y, weight, self.fit_intercept, alpha, way)
         self.n_iter_ = None
         return set_line(self, W, offset, one, X.dtype)
 
@@ -218,13 +219,19 @@ class RidgeClassifier(ClassifierMixin, BaseEstimator):
         """Learn classes_ (q,), coef_ (q, d), intercept_ (q,); for two classes (d,) and (1,)."""
         self._validate_params()
         X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], multi_output=True
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            ensure_all_finite=not tall(X),
+            multi_output=True,
         )
         self.classes_, Y = signs(y)
         weight = class_weights(self.class_weight, row_weights(sample_weight, X), y)
-        W, offset, self.solver_ = ridge(
-            X, Y, weight, self.fit_intercept, penalties(self, Y.shape[1]), method(self)
-        )
+        alpha, way = penalties(self, Y.shape[1]), method(self)
+        with told(self, X):
+            W, offset, self.solver_ = ridge(X, Y, weight, self.fit_intercept, alpha, way)
         self.n_iter_ = None
         self._multilabel = y.ndim == 2 and y.shape[1] > 1
         return set_classes(self, W, offset, X.dtype)

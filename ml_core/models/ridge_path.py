@@ -30,7 +30,7 @@ def score_regressors(model, X, y, candidates, folds, scorer):
     if not plan:
         return scoring.score_rest(model, (X, y), (candidates, folds), scorer, scores)
     name, Y = scoring.name_of(scorer, "r2"), targets.reshape(len(targets), -1)
-    shift = gram.shift_of(read, Y)
+    shift = gram.anchor(read, Y)
     for j, (train, test) in enumerate(fold_shares(read, Y, None, shift, folds)):
         if len(folds[j][0]) < read.shape[1]:
             continue  # wide: the (n, n) system of one fit is smaller
@@ -55,7 +55,7 @@ def score_classifiers(model, X, y, candidates, folds, scorer):
     known = _classes(labels) if read is not None else None
     for trial, indices, alphas in _plan(model, candidates) if known else ():
         classes, Y = known
-        codes, shift = np.searchsorted(classes, labels), gram.shift_of(read, Y)
+        codes, shift = np.searchsorted(classes, labels), gram.anchor(read, Y)
         weights = _fold_weights(trial.class_weight, labels, folds)
         for j, (train, _) in enumerate(fold_shares(read, Y, weights, shift, folds)):
             rows = folds[j][0]

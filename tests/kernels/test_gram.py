@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array, random_array
+from threadpoolctl import threadpool_limits
 
 from ml_core.kernels import gram
 
@@ -104,3 +105,51 @@ def test_layout_does_not_change_a_bit():
     ):
         assert_array_equal(ours, other)
     assert_array_equal(gram.times(X, np.ones(4)), gram.times(np.asfortranarray(X), np.ones(4)))
+
+
+@pytest.mark.parametrize("d", [8, 13, 40, 57])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_compiled_tiles_sum_what_blas_sums(d, dtype):
+    rng = np.random.default_rng(d)
+    for m, e in ((1, 1), (2, 0), (129, 2), (300, 3)):
+        blocks = [(rng.normal(size=(m, d)).astype(dtype), rng.normal(size=(m, e))) for _ in range(2)]
+        tiles, plain = gram._by_tiles(blocks, d, e), gram._by_blas(blocks, d, e)
+        assert_allclose(np.triu(tiles[0]), np.triu(plain[0]), rtol=1e-12, atol=1e-12)
+        for ours, theirs in zip(tiles[1:], plain[1:], strict=True):
+            assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("mean", [0.0, 4.0, 100.0])
+def test_moments_are_the_same_by_tiles_and_by_blas(mean, monkeypatch):
+    X, Y, weight = rows(3, n=4000, d=11, mean=mean)
+    for w in (None, weight):
+        plain = gram.moments(X, Y, w)
+        monkeypatch.setattr(gram, "COMPILED", 0)
+        for ours, theirs in zip(gram.moments(X, Y, w), plain, strict=True):
+            assert_allclose(ours, theirs, rtol=1e-11, atol=1e-9)
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_a_bad_cell_is_told_from_an_overflow(bad, intercept):
+    X, Y, weight = rows(5, n=50)
+    X[7, 2] = bad
+    for w in (None, weight + 1, (np.arange(50) != 7).astype(float)):
+        with pytest.raises(FloatingPointError):
+            gram.moments(X, Y, w, intercept)
+    X[7, 2] = 1e200
+    assert not np.isfinite(gram.moments(X, Y, None, intercept)[1]).all()
+
+
+@pytest.mark.parametrize("compiled", [0, np.inf])
+def test_threads_do_not_change_a_bit(compiled, monkeypatch):
+    monkeypatch.setattr(gram, "COMPILED", compiled)
+    X, Y, weight = rows(6, n=30_000, d=12)
+    for w in (None, weight):
+        found = []
+        for count in (1, 2):
+            with threadpool_limits(count, user_api="blas"):
+                found.append(gram.moments(X, Y, w))
+        for one, two in zip(*found, strict=True):
+            assert_array_equal(one, two)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array, random_array
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_linnerud, load_wine
 from sklearn.metrics import get_scorer, make_scorer, mean_squared_error
 from sklearn.model_selection import KFold, LeaveOneOut, RepeatedKFold, ShuffleSplit, TimeSeriesSplit
@@ -290,3 +291,18 @@ def test_bad_rows():
     with pytest.raises(ValueError, match="expecting 4 features"):
         Ridge().fit(X2, Y2).predict(X2[:, :2])
     assert np.isfinite(LinearRegression().fit(X2 * 1e200, Y2).predict(X2 * 1e200)).all()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize(
+    "model", [LinearRegression(), Ridge(), Ridge(solver="svd"), RidgeClassifier()], ids=str
+)
+def test_bad_cells_are_named_as_scikit_learn_names_them(model, bad):
+    X, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+    fitted, spoilt = clone(model).fit(X, y), X.copy()
+    spoilt[5, 1] = bad
+    with pytest.raises(ValueError, match="Input X contains"):
+        model.fit(spoilt, y)
+    fitted.coef_ = np.zeros_like(fitted.coef_)
+    with pytest.raises(ValueError, match="Input X contains"):
+        fitted.predict(spoilt)
