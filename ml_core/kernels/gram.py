@@ -170,6 +170,21 @@ def centre(share):
     return mean, gram, lost
 
 
+def about(share, shift, fit_intercept):
+    """Share (p, p) about shift (d + t,) -> offset (d + t,), Gram (d + t, d + t) about it, ``lost``.
+
+    As ``moments``, where the rows are gone: the offset is the mean, or zero without an intercept.
+    """
+    if fit_intercept:
+        mean, gram, lost = centre(share)
+        silence(gram, shift + mean, share[-1, -1])
+        return shift + mean, gram, lost
+    sums, n = share[-1, :-1], share[-1, -1]
+    gram = share[:-1, :-1] + np.outer(shift, sums)
+    gram += np.outer(sums, shift) + n * np.outer(shift, shift)
+    return np.zeros(len(shift)), gram, 1.0
+
+
 def moments(X, Y, weight, fit_intercept=True):
     """X (n, d), Y (n, t) -> offset (d + t,) weighted means, Gram (d + t, d + t) of [X, Y] about it.
 

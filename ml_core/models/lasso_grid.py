@@ -60,14 +60,8 @@ def _path(trial, train, shift, alphas, d):
     """Training share -> W (a, d, t), offset (a, d + t), trusted (a,): share is finite, path has converged."""
     from ml_core.models.lasso import path_of, wholes
 
-    sums, n = train[-1, :-1], train[-1, -1]
-    if trial.fit_intercept:
-        mean, G, lost = gram.centre(train)
-        offset = shift + mean
-        gram.silence(G, offset, n)
-    else:
-        G, lost, offset = train[:-1, :-1] + np.outer(shift, sums), 1.0, np.zeros(len(shift))
-        G += np.outer(sums, shift) + n * np.outer(shift, shift)
+    n = train[-1, -1]
+    offset, G, lost = gram.about(train, shift, trial.fit_intercept)
     W = np.zeros((len(alphas), d, len(shift) - d))
     trusted = np.full(len(alphas), bool(np.isfinite(G).all()) and lost < LOST and n > 0)
     if trusted.any():

@@ -20,7 +20,7 @@ from ml_core.kernels import gram
 from ml_core.kernels.ridge import WIDEST
 
 
-def read_rows(model, X, y):
+def read_rows(model, X, y, reset=True):
     """Checked X, float64 targets (n, t) and whether y was one column.
 
     Cells of a tall dense X are not looked at: sums taken anyway tell (``told``), and spare a pass.
@@ -34,6 +34,7 @@ def read_rows(model, X, y):
         ensure_all_finite=not tall(X),
         multi_output=True,
         y_numeric=True,
+        reset=reset,
     )
     y = np.asarray(y, np.float64)
     return X, y.reshape(len(y), -1), y.ndim == 1

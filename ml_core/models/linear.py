@@ -13,6 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from ml_core.kernels import gram, leastsquares, threads
 from ml_core.kernels.ridge import WIDEST, ridge
+from ml_core.models import chunks
 from ml_core.models.line import line, method, penalties, read_rows, set_classes, set_line, signs, tall, told
 from ml_core.models.weights import class_weights, row_weights
 
@@ -54,6 +55,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def fit(self, X, y, sample_weight=None):
         """Learn coef_ (d,) or (t, d), intercept_, and for dense X rank_ and singular_."""
         self._validate_params()
+        chunks.forget(self)
         X, Y, one = read_rows(self, X, y)
         weight = row_weights(sample_weight, X)
         if self.positive or (issparse(X) and X.shape[1] > WIDEST):
@@ -82,6 +84,15 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         R = gram.triangle(X, Y, weight, offset)
         W, singular = leastsquares.by_triangle(R, d, 0.0, self.tol)
         return W, offset, singular
+
+    @threads.single
+    def partial_fit(self, X, y, sample_weight=None):
+        """Add a chunk of rows: after the last one this is ``fit`` on all of them, and memory holds (d, d).
+
+        Nearly dependent columns keep fewer digits than by ``fit``, which can go back to the rows.
+        """
+        self._validate_params()
+        return chunks.solve_line(self, chunks.take(self, X, y, sample_weight))
 
     def predict(self, X):
         """X (n, d) -> (n,) or (n, t)."""
@@ -153,12 +164,25 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def fit(self, X, y, sample_weight=None):
         """Learn coef_ (d,) or (t, d), intercept_, solver_."""
         self._validate_params()
+        chunks.forget(self)
         X, Y, one = read_rows(self, X, y)
         weight, alpha, way = row_weights(sample_weight, X), penalties(self, Y.shape[1]), method(self)
         with told(self, X):
             W, offset, self.solver_ = ridge(X, Y, weight, self.fit_intercept, alpha, way)
         self.n_iter_ = None
         return set_line(self, W, offset, one, X.dtype)
+
+    @threads.single
+    def partial_fit(self, X, y, sample_weight=None):
+        """Add a chunk of rows: after the last one this is ``fit`` on all of them, and memory holds (d, d).
+
+        Nearly dependent columns keep fewer digits than by ``fit``, which can go back to the rows.
+        """
+        self._validate_params()
+        one = chunks.take(self, X, y, sample_weight)
+        method(self)
+        self.solver_, self.n_iter_ = "cholesky", None
+        return chunks.solve_ridge(self, one)
 
     def predict(self, X):
         """X (n, d) -> (n,) or (n, t)."""

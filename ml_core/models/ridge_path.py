@@ -137,14 +137,7 @@ def fold_shares(X, Y, weights, shift, folds):
 
 def path(trial, train, shift, alphas, d):
     """Training share -> W (a, d, t), offset (a, d + t), trusted (a,): which ones the share gives well."""
-    if trial.fit_intercept:
-        mean, G, lost = gram.centre(train)
-        offset = shift + mean
-        gram.silence(G, offset, train[-1, -1])
-    else:
-        sums, n = train[-1, :-1], train[-1, -1]
-        G, lost, offset = train[:-1, :-1] + np.outer(shift, sums), 1.0, np.zeros(len(shift))
-        G += np.outer(sums, shift) + n * np.outer(shift, shift)
+    offset, G, lost = gram.about(train, shift, trial.fit_intercept)
     C, b = G[:d, :d], G[:d, d:]
     W = np.zeros((len(alphas), d, b.shape[1]))
     trusted = np.zeros(len(alphas), bool)
