@@ -190,6 +190,32 @@ def _exact_inverse(p, W, penalty):
 
 
 @threads.single
+def curvature(X, P, weight, live):
+    """Hessian of the mean loss in the coefficients ``live`` (q lists of columns) and the q intercepts.
+
+    P (q, n) probabilities, weight (n,) of sum 1 -> (sizes + q,)^2: line after line, intercepts last.
+    """
+    q = len(P)
+    starts = np.cumsum([0, *map(len, live)])
+    width = starts[-1] + q
+
+    def work(cuts):
+        total = np.zeros((width, width))
+        for cut in cuts:
+            Xb, M = dense(X, cut), np.empty((len(weight[cut]), width))
+            for k, columns in enumerate(live):
+                mine = np.append(np.arange(starts[k], starts[k + 1]), starts[-1] + k)
+                one = np.hstack([Xb[:, columns], np.ones((len(M), 1))])
+                M[:, mine] = one * (P[k, cut] * np.sqrt(weight[cut]))[:, None]
+                one *= np.sqrt(P[k, cut] * weight[cut])[:, None]
+                total[np.ix_(mine, mine)] += one.T @ one
+            total -= M.T @ M
+        return total
+
+    return threads.total(work, threads.slabs(len(weight), max(X.shape[1], width)))
+
+
+@threads.single
 def descend(p, penalty, W, tol, max_iter):
     """From W (q, d + 1), intercepts at the centre -> W at the minimum, steps taken, whether it converged."""
 

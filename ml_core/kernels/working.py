@@ -8,10 +8,11 @@ on the set do without.
 """
 
 import numpy as np
-from scipy.sparse import issparse
+from scipy.sparse import csc_array, issparse
 
-from ml_core.kernels import descent, workers
+from ml_core.kernels import descent, gram, workers
 
+WHOLE = 2000  # columns up to which the whole Gram matrix is made; twice as many where rows abound
 FIRST = 50  # columns a working set starts with; it doubles at most
 
 
@@ -112,3 +113,38 @@ class Whole:
         """From start (d,) -> w (d,), gap, sweeps."""
         w, _, gap, sweeps = descent.solve(self.G, self.q, self.yy, start, penalty, tol, most)
         return w, gap, sweeps
+
+
+def wide(n, d):
+    """Whether only those of d columns of n rows are taken that come to matter."""
+    return d > 2 * WHOLE or (d > WHOLE and n < d)
+
+
+def sources(X, Y, weight, fit_intercept):
+    """-> [a source of least squares per target, with ``solve`` and ``q``], offset (d + t,)."""
+    n, d = X.shape
+    if not wide(n, d):
+        offset, G = gram.moments(X, Y, weight, fit_intercept)
+        return wholes(G, d, n if weight is None else weight.sum()), offset
+    gram.refuse(X, X.sum())
+    s = np.ones(n) if weight is None else weight
+    offset = np.zeros(d + Y.shape[1])
+    if fit_intercept:
+        offset[:d] = np.asarray(X.T @ s).ravel() / s.sum()
+        offset[d:] = s @ Y / s.sum()
+    if issparse(X):
+        columns = csc_array(X, dtype=np.float64)
+        return [Working(columns, s, offset[:d], y) for y in (Y - offset[d:]).T], offset
+    root = np.sqrt(s)[:, None]
+    columns = np.asfortranarray((X - offset[:d]) * root)
+    one, zero = np.ones(n), np.zeros(d)
+    found = [Working(columns, one, zero, y) for y in ((Y - offset[d:]) * root).T]
+    for source in found:
+        source.total = s.sum()
+    return found, offset
+
+
+def wholes(G, d, total):
+    """Sources from a Gram matrix of [X, Y] about its offset."""
+    inner = np.ascontiguousarray(G[:d, :d])
+    return [Whole(inner, G[:d, j].copy(), G[j, j], total) for j in range(d, len(G))]

@@ -11,19 +11,17 @@ import warnings
 from numbers import Integral, Number, Real
 
 import numpy as np
-from scipy.sparse import csc_array, csr_array, issparse
+from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array
 
-from ml_core.kernels import descent, gram, threads
-from ml_core.kernels.working import Whole, Working
+from ml_core.kernels import descent, threads
+from ml_core.kernels.working import sources
 from ml_core.models.lasso_grid import score_many
 from ml_core.models.line import line, read_rows, set_line, told
 from ml_core.models.weights import row_weights
-
-WHOLE = 2000  # columns up to which the whole Gram matrix is made; twice as many where rows abound
 
 RULES = {
     "alpha": [Interval(Real, 0, None, closed="left")],
@@ -37,36 +35,6 @@ RULES = {
     "random_state": ["random_state"],
     "selection": [StrOptions({"cyclic", "random"})],
 }
-
-
-def sources(X, Y, weight, fit_intercept):
-    """-> [a source of least squares per target, with ``solve`` and ``q``], offset (d + t,)."""
-    n, d = X.shape
-    if d <= WHOLE or (d <= 2 * WHOLE and n >= d):
-        offset, G = gram.moments(X, Y, weight, fit_intercept)
-        return wholes(G, d, n if weight is None else weight.sum()), offset
-    gram.refuse(X, X.sum())
-    s = np.ones(n) if weight is None else weight
-    offset = np.zeros(d + Y.shape[1])
-    if fit_intercept:
-        offset[:d] = np.asarray(X.T @ s).ravel() / s.sum()
-        offset[d:] = s @ Y / s.sum()
-    if issparse(X):
-        columns = csc_array(X, dtype=np.float64)
-        return [Working(columns, s, offset[:d], y) for y in (Y - offset[d:]).T], offset
-    root = np.sqrt(s)[:, None]
-    columns = np.asfortranarray((X - offset[:d]) * root)
-    one, zero = np.ones(n), np.zeros(d)
-    found = [Working(columns, one, zero, y) for y in ((Y - offset[d:]) * root).T]
-    for source in found:
-        source.total = s.sum()
-    return found, offset
-
-
-def wholes(G, d, total):
-    """Sources from a Gram matrix of [X, Y] about its offset."""
-    inner = np.ascontiguousarray(G[:d, :d])
-    return [Whole(inner, G[:d, j].copy(), G[j, j], total) for j in range(d, len(G))]
 
 
 def penalty(source, alpha, l1_ratio, positive):

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_array
 
 from ml_core.kernels import gram, threads
+from ml_core.kernels.working import WHOLE, wholes
 from ml_core.models import scoring
 from ml_core.models.line import read_whole, set_line
 from ml_core.models.ridge_path import fold_shares, quadratic
@@ -17,8 +18,6 @@ LOST = 1e7  # digits a mean far from zero may cost a share, as a factor, before 
 @threads.single
 def score_many(model, X, y, candidates, folds, scorer):
     """Scores (candidates, folds); see docs/contracts.md."""
-    from ml_core.models.lasso import WHOLE
-
     scores = np.full((len(candidates), len(folds)), np.nan)
     read = read_whole(X)
     try:
@@ -58,7 +57,7 @@ class _Lines:
 
 def _path(trial, train, shift, alphas, d):
     """Training share -> W (a, d, t), offset (a, d + t), trusted (a,): share is finite, path has converged."""
-    from ml_core.models.lasso import path_of, wholes
+    from ml_core.models.lasso import path_of
 
     n = train[-1, -1]
     offset, G, lost = gram.about(train, shift, trial.fit_intercept)

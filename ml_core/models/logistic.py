@@ -24,16 +24,17 @@ THIN = 200  # the same for CSR, whose blocks are made dense
 
 
 class LogisticRegression(ClassifierMixin, BaseEstimator):
-    """Logistic regression with an l2 penalty or none.
+    """Logistic regression with an l2, l1 or elastic-net penalty, or none.
 
     Parameters
     ----------
-    penalty : "deprecated", "l2" or None
-        As in scikit-learn 1.9: leave it alone, and say C=inf for no penalty.
+    penalty : "deprecated", "l1", "l2", "elasticnet" or None
+        As in scikit-learn 1.9: leave it alone, and say l1_ratio, or C=inf for no penalty.
     C : float
         Inverse strength of the penalty, > 0; inf for none.
-    l1_ratio : float
-        Only 0 (l2) is known here.
+    l1_ratio : float in [0, 1]
+        The penalty is l1_ratio |w|_1 + (1 - l1_ratio) / 2 |w|^2, with any solver. Above 0 coefficients that
+        do not matter are exactly zero.
     tol : float
         Stop when the largest slope is below tol and the next step would move coefficients by less than tol
         / 1000 of the largest, so that two ways to the same minimum agree to six digits.
@@ -42,7 +43,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     solver : str
         Any of scikit-learn's names but "liblinear", which penalises the intercept. It changes nothing: two
         classes and up to 1024 columns take Newton steps, all else L-BFGS in the eigenvectors of a near
-        Hessian.
+        Hessian; with l1_ratio > 0 each Newton step is an exact lasso.
     max_iter : int
     warm_start : bool
         Start from the last fit's coefficients.
@@ -104,7 +105,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     def fit(self, X, y, sample_weight=None):
         """Learn classes_ (q,), coef_ (1 or q, d), intercept_ (1 or q,), n_iter_ (1,)."""
         self._validate_params()
-        strength = strength_of(self)
+        size = size_of(self)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -114,7 +115,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         weight = balanced_weights(self.class_weight, weight, y)
         check_classes(self.classes_, codes, weight)
         start = self._start(X.shape[1])
-        W, b, n_iter, converged = fit_rows(self, X, codes, weight, strength, start)
+        W, b, n_iter, converged = fit_rows(self, (X, codes, weight), size, start)
         self.n_iter_ = np.array([n_iter], np.int32)
         self.coef_, self.intercept_ = W.astype(X.dtype, copy=False), b.astype(X.dtype, copy=False)
         if not converged:
@@ -174,13 +175,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         return tags
 
 
-def strength_of(model):
-    """C, or inf for no penalty, once everything we do not know is refused."""
-    if model.penalty in ("l1", "elasticnet") or model.l1_ratio not in (0, None):
-        raise ValueError(
-            f"penalty={model.penalty!r} with l1_ratio={model.l1_ratio!r}: only l2 (l1_ratio=0) or no penalty "
-            "(C=inf) is known here; sklearn.linear_model.LogisticRegression(solver='saga') knows l1"
-        )
+def size_of(model):
+    """C, or inf for no penalty, and the share of l1 in it, once everything we do not know is refused."""
     if model.dual:
         raise ValueError("dual=True is for the solver 'liblinear' only; set dual=False")
     if model.solver == "liblinear":
@@ -188,13 +184,18 @@ def strength_of(model):
             "solver='liblinear' penalises the intercept, which is not done here; leave solver at 'lbfgs', "
             "or use sklearn.linear_model.LogisticRegression"
         )
+    if model.penalty == "elasticnet" and model.l1_ratio is None:
+        raise ValueError("penalty='elasticnet' needs l1_ratio, a number from 0 to 1; got None")
     if model.penalty != "deprecated":
         warnings.warn(
-            f"penalty={model.penalty!r} is deprecated, as in scikit-learn 1.8: leave it out; C=inf is none",
+            f"penalty={model.penalty!r} is deprecated, as in scikit-learn 1.8: leave it out; "
+            "l1_ratio=1 is l1, C=inf is none",
             FutureWarning,
             stacklevel=3,
         )
-    return np.inf if model.penalty is None else float(model.C)
+    ratio = {"l1": 1.0, "l2": 0.0}.get(model.penalty, model.l1_ratio or 0.0)
+    strength = np.inf if model.penalty is None else float(model.C)
+    return strength, ratio if np.isfinite(strength) else 0.0
 
 
 def check_classes(classes, codes, weight):
@@ -228,10 +229,18 @@ def by_newton(X, n_classes, n_rows):
     return n_classes == 2 and d <= n_rows and d <= (THIN if issparse(X) else TALL)
 
 
-def fit_rows(model, X, codes, weight, strength, start):
-    """One fit -> W (1 or q, d), b (1 or q,), steps, converged. ``start`` (1 or q, d + 1) or None."""
+def fit_rows(model, rows, size, start):
+    """One fit -> W (1 or q, d), b (1 or q,), steps, converged.
+
+    ``rows`` is (X, codes, weight), ``size`` (C, l1_ratio), ``start`` (1 or q, d + 1) or None.
+    """
+    if size[1] > 0:
+        from ml_core.models.logistic_sparse import fit_sparse
+
+        return fit_sparse(model, rows, size, start)
+    X, codes, weight = rows
     q = int(codes.max()) + 1
-    penalty = 1 / (strength * weight.sum())
+    penalty = 1 / (size[0] * weight.sum())
     if by_newton(X, q, X.shape[0]):
         rows, moved = newton.rows_for(X, codes == 1, weight[None], np.zeros(1, int), model.fit_intercept)
         middle = rows.centre + moved

@@ -10,7 +10,7 @@ import numpy as np
 from ml_core.kernels import gram, newton, softmax, threads
 from ml_core.models import scoring
 from ml_core.models.line import read_whole
-from ml_core.models.logistic import by_newton, descend, strength_of
+from ml_core.models.logistic import by_newton, descend, size_of
 from ml_core.models.weights import balanced_weights
 
 AT_ONCE = 128  # problems in one product: their scores stay in the cache beside a block of rows
@@ -47,7 +47,7 @@ def _missing(labels):
 
 
 def _known(trial):
-    strength_of(trial)
+    size_of(trial)
     # without a penalty separable classes have no minimum, and where one stops depends on where one began
     return trial.max_iter >= PATIENT and trial.penalty == "deprecated" and np.isfinite(trial.C)
 
@@ -55,6 +55,13 @@ def _known(trial):
 def _solved(trial, X, codes, grid):
     """Yield (fold, (W (c, q, d), b (c, q), trusted (c,))) for (strengths, weights (n,) of each fold)."""
     strengths, weights = grid
+    if trial.l1_ratio:
+        from ml_core.models.logistic_sparse import path
+
+        for j, weight in enumerate(weights):
+            train = np.flatnonzero(weight)
+            yield j, path(trial, (X[train], codes[train], weight[train]), strengths, trial.l1_ratio)
+        return
     if by_newton(X, int(codes.max()) + 1, min(np.count_nonzero(weight) for weight in weights)):
         yield from _columns(trial, X, codes, strengths, weights)
         return

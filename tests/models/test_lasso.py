@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import KFold
 from sklearn.utils.estimator_checks import check_estimator
 
-from ml_core.models import lasso as module
+from ml_core.kernels import working
 from ml_core.models.lasso import ElasticNet, Lasso, enet_path, lasso_path
 
 PAIRS = [(Lasso, linear_model.Lasso), (ElasticNet, linear_model.ElasticNet)]
@@ -38,7 +38,7 @@ def test_scikit_learns_own_checks(kind):
     ids=str,
 )
 def test_coefficients_are_scikit_learns(ours, theirs, sparse, whole, options, monkeypatch):
-    monkeypatch.setattr(module, "WHOLE", whole)
+    monkeypatch.setattr(working, "WHOLE", whole)
     X, y = load_diabetes(return_X_y=True)
     X = 20 * np.where(np.abs(X) > 0.02, X, 0)
     X = X[:250]
