@@ -2,6 +2,8 @@
 
 Letters: n rows, d columns, q classes; codes (n,) in 0..q-1, weight (n,) or None.
 Sums are about ``centre``, (d,) or (q, d): E[x^2] - E[x]^2 loses every digit when means dwarf spreads.
+NumPy alone does it up to LARGE numbers, ``classpass`` beyond: the size alone decides, since the two differ in
+their last bits.
 """
 
 import numpy as np
@@ -11,6 +13,8 @@ from ml_core.kernels.gram import block
 
 # squared distance of a class mean from the centre, in variances, up to which products keep ten digits
 SURE = 1e5
+LARGE = 2e7  # numbers; importing Numba takes as long as NumPy takes for some ten times as many
+TALL = 1 << 14  # rows of a compiled pass, so that rounding errors of its sums stay small
 
 
 def class_sums(X, codes, q, weight, centre, rows=None):
@@ -18,8 +22,11 @@ def class_sums(X, codes, q, weight, centre, rows=None):
     n, d = len(codes) if rows is None else len(rows), X.shape[1]
     if n == 0:
         return np.zeros(q), np.zeros((q, d)), np.zeros((q, d))
+    if n * d >= LARGE:
+        return _compiled_sums(X, (codes, q, weight), centre, rows)
     names = np.arange(q)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def work(cuts):
         found = np.zeros(q), np.zeros((q, d)), np.zeros((q, d))
         for cut in cuts:
@@ -35,6 +42,38 @@ def class_sums(X, codes, q, weight, centre, rows=None):
         return found
 
     return threads.total(work, threads.slabs(n, max(d, q)))
+
+
+def _compiled_sums(X, members, centre, rows):
+    from ml_core.kernels import classpass
+
+    codes, q, weight = members
+    n, d = len(codes) if rows is None else len(rows), X.shape[1]
+    centres = np.broadcast_to(centre, (q, d)).copy()
+
+    def work(cuts):
+        whole = np.zeros(q), np.zeros((q, d)), np.zeros((q, d))
+        for cut in _tall(cuts):
+            where = cut if rows is None else rows[cut]
+            found = np.zeros(q), np.zeros((q, d)), np.zeros((q, d))
+            weights = None if weight is None else weight[where]
+            classpass.moments(_laid(X, where), np.require(codes[where], None, "CA"), weights, centres, found)
+            for mine, more in zip(whole, found, strict=True):
+                mine += more
+        return whole
+
+    return threads.total(work, threads.slabs(n, max(d, q)))
+
+
+def _tall(cuts):
+    """The rows of a slab as slices of TALL rows."""
+    first, last = cuts[0].start, cuts[-1].stop
+    return [slice(start, min(start + TALL, last)) for start in range(first, last, TALL)]
+
+
+def _laid(X, rows):
+    """Rows of X as compiled code wants them: aligned and in C order."""
+    return np.require(X[rows], None, "CA")
 
 
 def centres_of(X, codes, q):
@@ -78,10 +117,49 @@ def merge(old, new):
 
 
 def likelihoods(X, constant, mean, var):
-    """X (n, d), constant (k,), mean and var (k, d) -> constant - |x - mean|^2 / (2 var) (n, k).
+    """X (n, d), constant (k,), mean and var (k, d) -> constant - |x - mean|^2 / (2 var) (n, k)."""
+    return (_products if X.size < LARGE else _compiled)(X, constant, mean, var)
 
-    Two products; where a mean is too far from the others for them, differences a class at a time.
-    """
+
+def _compiled(X, constant, mean, var):
+    from ml_core.kernels import classpass
+
+    out = np.empty((len(X), len(mean)))
+    tables = _tables(mean, var)
+
+    def work(cuts):
+        for cut in _tall(cuts):
+            classpass.distances(_laid(X, cut), *tables, out[cut])
+            np.subtract(constant, out[cut], out=out[cut])
+
+    list(threads.in_order(work, threads.slabs(len(X), X.shape[1])))
+    return out
+
+
+def _tables(mean, var):
+    with np.errstate(divide="ignore", over="ignore"):
+        return np.ascontiguousarray(mean), np.ascontiguousarray(0.5 / var)
+
+
+def likeliest(X, constant, mean, var):
+    """Argument of the largest likelihood (n,), the first of equals; None where not all are finite."""
+    if X.size < LARGE:
+        found = likelihoods(X, constant, mean, var)
+        return found.argmax(axis=1) if np.isfinite(found).all() else None
+    from ml_core.kernels import classpass
+
+    codes = np.empty(len(X), np.intp)
+    tables = constant, *_tables(mean, var)
+
+    def work(cuts):
+        return sum(classpass.best(_laid(X, cut), tables, codes[cut]) for cut in _tall(cuts))
+
+    total = sum(threads.in_order(work, threads.slabs(len(X), X.shape[1])))
+    return codes if np.isfinite(total) and np.isfinite(constant).all() else None
+
+
+def _products(X, constant, mean, var):
+    """Two products; where a mean is too far off for them, differences a class at a time."""
     centre = mean.mean(axis=0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         away = mean - centre
@@ -93,6 +171,7 @@ def likelihoods(X, constant, mean, var):
         square = np.ascontiguousarray(-0.5 * inverse.T)
         constant = constant - 0.5 * (away**2 * inverse).sum(axis=1)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def products(cut):
         B = block(X, cut) - centre
         part = B @ linear

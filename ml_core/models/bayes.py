@@ -8,10 +8,10 @@ from numbers import Real
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
 
 from ml_core.kernels import classsums, gram, threads
+from ml_core.models.labels import coded, encoded
 from ml_core.models.weights import row_weights
 
 EXACT = 1e-9  # relative error of a variance from which the rows are read again, about their class's mean
@@ -40,8 +40,7 @@ class GaussianNB(ClassifierMixin, BaseEstimator):
     def fit(self, X, y, sample_weight=None):
         """Learn classes_ (q,), class_prior_, class_count_ (q,), theta_, var_ (q, d) and epsilon_."""
         self._validate_params()
-        y = column_or_1d(y, warn=True)
-        return self._learn(X, y, np.unique(y), sample_weight, first=True)
+        return self._learn(X, y, None, sample_weight, first=True)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Learn from more rows; ``classes`` names all classes there will ever be, at the first call."""
@@ -59,16 +58,11 @@ class GaussianNB(ClassifierMixin, BaseEstimator):
 
     @threads.single
     def _learn(self, X, y, classes, sample_weight, first):
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], reset=first)
-        check_classification_targets(y)
-        codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-        if not (known := classes[codes] == y).all():
-            raise ValueError(
-                f"y holds labels {np.unique(y[~known])} that are not among the classes {classes}"
-            )
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], ensure_all_finite=False, reset=first)
+        classes, codes = encoded(y) if classes is None else (classes, coded(y, classes))
         weight = row_weights(sample_weight, X)
         prior = self._prior(len(classes))
-        new, total = read(X, codes, len(classes), weight, self.var_smoothing)
+        new, total = read(self, X, (codes, len(classes), weight))
         if first:
             self.classes_ = classes
         else:
@@ -93,12 +87,20 @@ class GaussianNB(ClassifierMixin, BaseEstimator):
             raise ValueError(f"The sum of the priors should be 1, got {prior.sum():g}")
         return prior
 
+    def _rows(self, X):
+        """Checked X, cells aside, and what the likelihoods are made of."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_all_finite=False, reset=False)
+        return X, (constants(self.class_prior_, self.var_), self.theta_, self.var_)
+
+    @threads.single
     def predict_joint_log_proba(self, X):
         """X (n, d) -> log P(x, class) (n, q)."""
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        with threads.alone():
-            return classsums.likelihoods(X, constants(self.class_prior_, self.var_), self.theta_, self.var_)
+        X, learned = self._rows(X)
+        found = classsums.likelihoods(X, *learned)
+        if not np.isfinite(found).all():
+            check_cells(self, X)
+        return found
 
     def predict_log_proba(self, X):
         """X (n, d) -> log P(class | x) (n, q)."""
@@ -112,8 +114,13 @@ class GaussianNB(ClassifierMixin, BaseEstimator):
 
     def predict(self, X):
         """X (n, d) -> labels (n,)."""
-        best = self.predict_joint_log_proba(X).argmax(axis=1)
-        return self.classes_[best]
+        X, learned = self._rows(X)
+        with threads.alone():
+            codes = classsums.likeliest(X, *learned)
+            if codes is None:
+                check_cells(self, X)
+                codes = classsums.likelihoods(X, *learned).argmax(axis=1)
+        return self.classes_[codes]
 
     def score_many(self, X, y, candidates, folds, scorer=None):
         """Scores (candidates, folds), equal to one fit at a time; a fold's sums serve every var_smoothing."""
@@ -122,20 +129,29 @@ class GaussianNB(ClassifierMixin, BaseEstimator):
         return score_bayes(self, X, y, candidates, folds, scorer)
 
 
-def read(X, codes, q, weight, var_smoothing):
+def check_cells(model, X):
+    """Refuse nan and infinity in scikit-learn's words; asked once sums show one, which saves a pass."""
+    assert_all_finite(X, estimator_name=type(model).__name__, input_name="X")
+
+
+def read(model, X, members):
     """Rows -> (class weights (q,), means, variances (q, d)), variance of the columns (d,) over all rows.
 
-    The latter counts every row alike, as scikit-learn does, whatever the rows weigh.
+    ``members`` is (codes, q, weight or None). The latter variance counts every row alike, as scikit-learn
+    does, whatever the rows weigh.
     """
+    codes, q, weight = members
     centre = gram.shift_of(X, np.zeros((len(X), 0)))
     sums = classsums.class_sums(X, codes, q, weight, centre)
+    if not all(np.isfinite(part).all() for part in sums):
+        check_cells(model, X)
     mean, var, error = classsums.spreads(sums, centre)
     plain = sums[0], mean, var
     if weight is not None:
         equal = classsums.class_sums(X, codes, q, None, centre)
         plain = (equal[0], *classsums.spreads(equal, centre)[:2])
     total = classsums.pooled(*plain)
-    if (error > EXACT * (var + var_smoothing * total.max())).any():
+    if (error > EXACT * (var + model.var_smoothing * total.max())).any():
         sums = classsums.class_sums(X, codes, q, weight, mean)
         mean, var, _ = classsums.spreads(sums, mean)
         total = classsums.pooled(sums[0], mean, var) if weight is None else total

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
-from ml_core.kernels import classsums
+from ml_core.kernels import classsums, threads
 from ml_core.models.bayes import constants
 
 
@@ -11,6 +11,13 @@ def rows(seed, n=50, d=3, q=4):
     return rng.normal(size=(n, d)) + 3, rng.integers(q, size=n), rng.integers(0, 3, n).astype(float)
 
 
+@pytest.fixture(params=["numpy", "compiled"])
+def path(request, monkeypatch):
+    """Either path, whatever the size."""
+    monkeypatch.setattr(classsums, "LARGE", np.inf if request.param == "numpy" else 0)
+
+
+@pytest.mark.usefixtures("path")
 @pytest.mark.parametrize("seed", range(5))
 def test_class_sums_equal_a_loop(seed):
     X, codes, weight = rows(seed)
@@ -22,6 +29,7 @@ def test_class_sums_equal_a_loop(seed):
         assert_allclose(found[2][k], sum((w * x * x for w, x in members), np.zeros(3)), atol=1e-12)
 
 
+@pytest.mark.usefixtures("path")
 def test_two_halves_add_up_and_merge():
     X, codes, _ = rows(0, n=5000)
     centre = X.mean(axis=0)
@@ -53,6 +61,7 @@ def test_pooled_is_the_variance_of_all_rows():
     assert_allclose(classsums.pooled(sums[0], mean, var), X.var(axis=0))
 
 
+@pytest.mark.usefixtures("path")
 @pytest.mark.parametrize("far", [0.0, 10.0, 1e6])
 def test_likelihoods_equal_scipys(far):
     from scipy.stats import norm
@@ -65,3 +74,53 @@ def test_likelihoods_equal_scipys(far):
         for x in X
     ]
     assert_allclose(classsums.likelihoods(X, constants(prior, var), mean, var), slow, rtol=1e-10)
+    assert_array_equal(classsums.likeliest(X, constants(prior, var), mean, var), np.argmax(slow, axis=1))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("n", "d", "q"), [(1, 1, 1), (7, 3, 2), (40_000, 5, 3), (300, 50, 7)])
+def test_both_paths_agree_whatever_the_layout(n, d, q, dtype, monkeypatch):
+    rng = np.random.default_rng(n)
+    X, codes = (rng.normal(size=(n, d)) + 5).astype(dtype), rng.integers(q, size=n)
+    few = np.sort(rng.permutation(n)[: n // 2])
+    centre, prior = X.mean(axis=0).astype(float), np.zeros(q)
+    mean, var = rng.normal(5, 1, (q, d)), rng.uniform(0.5, 2, (q, d))
+    found = []
+    for large in (np.inf, 0):
+        monkeypatch.setattr(classsums, "LARGE", large)
+        for data in (X, np.asfortranarray(X), np.repeat(X, 2, axis=1)[:, ::2]):
+            sums = classsums.class_sums(data, codes, q, None, centre)
+            part = classsums.class_sums(data, codes, q, None, centre, few)
+            likely = classsums.likelihoods(data, prior, mean, var)
+            labels = classsums.likeliest(data, prior, mean, var)
+            assert_array_equal(labels, likely.argmax(axis=1))
+            found.append((*sums, *part, likely))
+    for other in found[1:]:
+        for one, two in zip(found[0], other, strict=True):
+            assert_allclose(two, one, rtol=1e-11, atol=1e-9)
+
+
+def test_one_and_two_threads_give_the_same_bits(monkeypatch):
+    monkeypatch.setattr(classsums, "LARGE", 0)
+    rng = np.random.default_rng(0)
+    X, codes, weight = rng.normal(size=(70_000, 9)), rng.integers(3, size=70_000), rng.uniform(size=70_000)
+    found = []
+    for count in (1, 2):
+        with threads.alone():
+            monkeypatch.setitem(threads._inside, "threads", count)
+            sums = [classsums.class_sums(X, codes, 3, w, np.zeros(9)) for w in (None, weight)]
+            labels = classsums.likeliest(X, np.zeros(3), np.eye(3, 9), np.ones((3, 9)))
+        found.append([*sums[0], *sums[1], labels])
+    for one, two in zip(*found, strict=True):
+        assert_array_equal(one, two)
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize("cell", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("row", [0, 3, 49])
+def test_one_bad_cell_shows_in_the_sums(cell, row):
+    X, codes, _ = rows(0)
+    X[row, 1] = cell
+    sums = classsums.class_sums(X, codes, 4, None, np.zeros(3))
+    assert not np.isfinite(sums[1]).all()
+    assert classsums.likeliest(X, np.zeros(4), np.zeros((4, 3)), np.ones((4, 3))) is None

@@ -7,7 +7,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.model_selection import KFold, StratifiedKFold, TimeSeriesSplit
 
+from ml_core.kernels import classsums
 from ml_core.models.bayes import GaussianNB
+from ml_core.models.labels import coded, encoded
 from ml_core.models.scoring import score_rest
 
 LOADERS = [load_iris, load_wine, load_breast_cancer, load_digits]
@@ -122,6 +124,62 @@ X2, Y2 = np.arange(12.0).reshape(6, 2), np.array([0, 1, 0, 1, 0, 1])
 def test_bad_parameters_are_named_with_what_is_allowed(options, message):
     with pytest.raises(ValueError, match=message):
         GaussianNB(**options).fit(X2, Y2)
+
+
+@pytest.mark.parametrize("large", [np.inf, 0], ids=["numpy", "compiled"])
+@pytest.mark.parametrize("cell", [np.nan, np.inf])
+@pytest.mark.filterwarnings("error")
+def test_a_cell_that_is_no_number_is_refused_as_by_scikit_learn(large, cell, monkeypatch):
+    monkeypatch.setattr(classsums, "LARGE", large)
+    X, model = X2.copy(), GaussianNB().fit(X2, Y2)
+    X[4, 1] = cell
+    for method in ("fit", "predict", "predict_joint_log_proba"):
+        told = []
+        for one in (model, theirs.GaussianNB().fit(X2, Y2)):
+            with pytest.raises(ValueError, match="Input X contains") as error:
+                getattr(one, method)(*(X, Y2)[: 2 if method == "fit" else 1])
+            told.append(str(error.value))
+        assert told[0] == told[1]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("large", [np.inf, 0], ids=["numpy", "compiled"])
+def test_huge_cells_are_numbers(large, monkeypatch):
+    monkeypatch.setattr(classsums, "LARGE", large)
+    model, other = GaussianNB().fit(X2, Y2), theirs.GaussianNB().fit(X2, Y2)
+    assert_array_equal(model.predict(X2 * 1e200), other.predict(X2 * 1e200))
+
+
+@pytest.mark.parametrize("load", LOADERS)
+def test_the_compiled_path_learns_the_same(load, monkeypatch):
+    X, y = load(return_X_y=True)
+    weight = np.random.default_rng(0).integers(0, 3, len(y)).astype(float)
+    monkeypatch.setattr(classsums, "LARGE", 0)
+    for given_ in (None, weight):
+        same(GaussianNB().fit(X, y, given_), theirs.GaussianNB().fit(X, y, given_), X)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array([True, False, True]),
+        np.array([True, True]),
+        np.array([-3, 5, 5, -3] * 9),
+        np.array([-120, 127, 3] * 300, np.int8),
+        np.array([2**63, 2**63 + 2] * 9, np.uint64),
+        np.array([10**12, 5]),
+        np.array(["b", "a", "b"]),
+        np.array([1.0, 3.0, 1.0]),
+    ],
+    ids=lambda y: f"{y.dtype}-{len(y)}",
+)
+def test_labels_are_encoded_as_by_a_sort(y):
+    classes, codes = encoded(y)
+    assert_array_equal(classes, np.unique(y))
+    assert classes.dtype == y.dtype
+    assert_array_equal(classes[codes], y)
+    more = np.unique(np.r_[y, y[:1]])
+    assert_array_equal(more[coded(y, more)], y)
 
 
 def test_bad_batches():
