@@ -8,10 +8,11 @@ from numbers import Real
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ml_core.kernels import classsums, gram, threads
-from ml_core.models.labels import coded, encoded
+from ml_core.models.cells import check_cells
+from ml_core.models.labels import coded, encoded, known_classes
 from ml_core.models.weights import row_weights
 
 EXACT = 1e-9  # relative error of a variance from which the rows are read again, about their class's mean
@@ -46,15 +47,7 @@ class GaussianNB(ClassifierMixin, BaseEstimator):
         """Learn from more rows; ``classes`` names all classes there will ever be, at the first call."""
         self._validate_params()
         first = not hasattr(self, "classes_")
-        if first and classes is None:
-            raise ValueError(
-                "classes must be given at the first call of partial_fit: all labels there will ever be"
-            )
-        if not first and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(
-                f"classes must stay what they were at the first call, {self.classes_}, got {classes!r}"
-            )
-        return self._learn(X, y, np.unique(classes) if first else self.classes_, sample_weight, first)
+        return self._learn(X, y, known_classes(self, classes), sample_weight, first)
 
     @threads.single
     def _learn(self, X, y, classes, sample_weight, first):
@@ -127,11 +120,6 @@ class GaussianNB(ClassifierMixin, BaseEstimator):
         from ml_core.models.bayes_path import score_bayes
 
         return score_bayes(self, X, y, candidates, folds, scorer)
-
-
-def check_cells(model, X):
-    """Refuse nan and infinity in scikit-learn's words; asked once sums show one, which saves a pass."""
-    assert_all_finite(X, estimator_name=type(model).__name__, input_name="X")
 
 
 def read(model, X, members):

@@ -6,9 +6,10 @@ Letters: n rows, d columns, q classes, s smoothings.
 import numpy as np
 
 from ml_core.kernels import classsums, threads
-from ml_core.kernels.parts import parts_of
+from ml_core.kernels.parts import fold_sums
 from ml_core.models import scoring
 from ml_core.models.bayes import constants
+from ml_core.models.labels import encoded
 from ml_core.models.line import read_whole
 
 MEMORY = 2.5e8  # bytes of class sums held at once
@@ -26,9 +27,15 @@ def score_bayes(model, X, y, candidates, folds, scorer):
     usable = isinstance(read, np.ndarray) and labels.ndim == 1 and labels.dtype.kind in "biuOSU" and plan
     if not usable:
         return scoring.score_rest(model, (X, y), (candidates, folds), scorer, scores)
-    classes, codes = np.unique(labels, return_inverse=True)
+    classes, codes = encoded(labels)
     centre = classsums.centres_of(read, codes, len(classes))
-    for j, sums in enumerate(fold_sums(read, codes, len(classes), centre, [train for train, _ in folds])):
+    q = len(classes)
+
+    def add(rows):
+        return classsums.class_sums(read, codes, q, None, centre, rows)
+
+    most = MEMORY // (16 * q * read.shape[1])
+    for j, sums in enumerate(fold_sums(add, len(codes), [train for train, _ in folds], most)):
         if sums[0].min() == 0:
             continue  # a class without a training row is no class of that fit
         held = scoring.Held(X, y, folds[j][1], scorer)
@@ -39,21 +46,6 @@ def score_bayes(model, X, y, candidates, folds, scorer):
                 chosen = np.array(indices)[known["sure"]]
                 scores[chosen, j] = _scored(trial, read, classes, known, (held, right))
     return scoring.score_rest(model, (X, y), (candidates, folds), scorer, scores)
-
-
-def fold_sums(X, codes, q, centre, trains):
-    """Yield the class sums of each fold's training rows."""
-    nothing = np.zeros(0, int)
-    size = 16 * q * X.shape[1]
-    cut = parts_of(
-        [(train, nothing) for train in trains], len(codes), int(min(16 + 4 * len(trains), MEMORY // size))
-    )
-    if cut is None:
-        yield from (classsums.class_sums(X, codes, q, None, centre, train) for train in trains)
-        return
-    sums = [classsums.class_sums(X, codes, q, None, centre, rows) for rows in cut[0]]
-    for train in cut[1]:
-        yield tuple(sum(sums[k][i] for k in train) for i in range(3))
 
 
 def _models(trial, sums, centre, smoothings):

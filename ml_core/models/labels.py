@@ -31,3 +31,18 @@ def coded(y, classes):
     if not (known := classes[place] == found).all():
         raise ValueError(f"y holds labels {found[~known]} that are not among the classes {classes}")
     return codes if np.array_equal(place, np.arange(len(classes))) else place[codes]
+
+
+def known_classes(model, classes):
+    """Classes (q,) for a call of partial_fit: as given at the first call, and the same ever after."""
+    if not hasattr(model, "classes_"):
+        if classes is None:
+            raise ValueError(
+                "classes must be given at the first call of partial_fit: all labels there will ever be"
+            )
+        return np.unique(classes)
+    if classes is not None and not np.array_equal(np.unique(classes), model.classes_):
+        raise ValueError(
+            f"classes must stay what they were at the first call, {model.classes_}, got {classes!r}"
+        )
+    return model.classes_

@@ -36,6 +36,14 @@ class Option:
         """Whether the code is this project's."""
         return self.node["_target_"].startswith("ml_core.")
 
+    def data(self, rows=None):
+        """Data of its task; cells are made >= 0, or three categories, where it takes no others."""
+        X, y = data(self.task, rows)
+        takes = self.make().__sklearn_tags__().input_tags
+        if takes.categorical and takes.positive_only:
+            return (X > -0.5).astype(float) + (X > 0.5), y
+        return (X - X.min(axis=0) if takes.positive_only else X), y
+
     def candidates(self, most=6):
         """Some points of the space, evenly spread."""
         axes = {name: _points(values) for name, values in self.space.items()}

@@ -72,6 +72,21 @@ def test_a_batch_may_lack_classes():
     assert_allclose(smooth.var_ - smooth.epsilon_, ours.var_, rtol=1e-9)
 
 
+def test_batches_of_a_parquet_file_are_one_fit(tmp_path):
+    """More rows than memory holds: a file is read a batch at a time."""
+    import polars as pl
+    import pyarrow.parquet as pq
+
+    X, y = load_wine(return_X_y=True)
+    frame = pl.DataFrame(X, schema=[f"x{j}" for j in range(13)])
+    frame.with_columns(y=y).write_parquet(tmp_path / "rows.parquet", row_group_size=50)
+    model = GaussianNB(var_smoothing=0)
+    for batch in pq.ParquetFile(tmp_path / "rows.parquet").iter_batches(batch_size=40):
+        part = pl.from_arrow(batch)
+        model.partial_fit(part.drop("y"), part["y"].to_numpy(), classes=[0, 1, 2])
+    same(model, GaussianNB(var_smoothing=0).fit(frame, y), frame)
+
+
 @settings(deadline=None, max_examples=15)
 @given(st.integers(0, 10**6))
 def test_laws(seed):

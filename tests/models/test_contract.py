@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from catalogue import data, options
+from catalogue import options
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.metrics import check_scoring
@@ -86,7 +86,7 @@ def one_at_a_time(model, X, y, candidates, folds, scorer):
 @pytest.mark.parametrize("option", BATCHED, ids=str)
 @pytest.mark.filterwarnings("ignore:.*got no score")
 def test_score_many_is_one_fit_at_a_time(option, cv):
-    X, y = data(option.task, 150)
+    X, y = option.data(150)
     model, candidates, folds = option.make(), option.candidates(4), list(cv.split(X, y))
     ask = ["accuracy"] if option.task == "classification" else ["r2", "neg_mean_absolute_error"]
     if hasattr(model, "predict_proba"):
@@ -102,7 +102,7 @@ def test_score_many_is_one_fit_at_a_time(option, cv):
 @pytest.mark.parametrize("option", BATCHED, ids=str)
 @pytest.mark.filterwarnings("ignore:.*got no score")
 def test_score_many_says_nan_where_a_fit_raises_and_leaves_the_estimator_alone(option):
-    X, y = data(option.task, 90)
+    X, y = option.data(90)
     model, folds = option.make(), list(KFold(3).split(X))
     before = repr(model)
     scores = model.score_many(X, y, [{"no_such_parameter": 1}, option.candidates()[0]], folds, None)
@@ -112,7 +112,7 @@ def test_score_many_says_nan_where_a_fit_raises_and_leaves_the_estimator_alone(o
 
 @pytest.mark.parametrize("option", OPTIONS, ids=str)
 def test_the_same_seed_gives_the_same_bits(option):
-    X, y = data(option.task, 150)
+    X, y = option.data(150)
     first, second = (option.make().fit(X, y).predict(X) for _ in range(2))
     assert_array_equal(first, second)
 
@@ -121,7 +121,7 @@ def test_the_same_seed_gives_the_same_bits(option):
 def test_copies_predict_alike(option):
     import skops.io
 
-    X, y = data(option.task, 120)
+    X, y = option.data(120)
     model = option.make().fit(X, y)
     assert clone(model).get_params() == model.get_params()
     written = skops.io.dumps(model)
@@ -133,7 +133,7 @@ def test_copies_predict_alike(option):
 @pytest.mark.parametrize("container", ["pandas", "polars"])
 @pytest.mark.parametrize("option", [o for o in OPTIONS if hasattr(o.make(), "set_output")], ids=str)
 def test_set_output(option, container):
-    X, _ = data(option.task, 60)
+    X, _ = option.data(60)
     frame = option.make().set_output(transform=container).fit(X).transform(X)
     assert type(frame).__module__.startswith(container) and len(frame) == 60
 
@@ -142,7 +142,7 @@ def test_set_output(option, container):
 def test_frames_give_what_arrays_give(option):
     import polars as pl
 
-    X, y = data(option.task, 120)
+    X, y = option.data(120)
     frame = pl.DataFrame(X, schema=[f"c{i}" for i in range(X.shape[1])])
     fitted = option.make().fit(frame, y)
     assert_array_equal(fitted.predict(frame), option.make().fit(X, y).predict(np.asfortranarray(X)))
@@ -152,7 +152,7 @@ def test_frames_give_what_arrays_give(option):
 def test_golden_scores(rewrite):
     found = {}
     for option in OPTIONS:
-        X, y = data(option.task)
+        X, y = option.data()
         model = option.make().fit(X[::2], y[::2])
         found[str(option)] = float(model.score(X[1::2], y[1::2]))
     if rewrite:
