@@ -308,6 +308,7 @@ print(digest.hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_the_same_bits_at_one_and_two_threads():
     seen = set()
     for threads in ("1", "2"):
