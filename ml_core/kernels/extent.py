@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array, issparse
 
 from ml_core.kernels.workers import each, slices
 
@@ -20,7 +21,9 @@ class Extent(NamedTuple):
 
 
 def extent(X, n_threads=1):
-    """Extent of X (n, d); the same bits at any number of threads."""
+    """Extent of X (n, d), of a CSR matrix about zero; the same bits at any number of threads."""
+    if issparse(X):
+        return _of_sparse(X)
     n, d = X.shape
     centre = X[:: max(1, n // SOME)].astype(np.float64).mean(axis=0)
 
@@ -36,6 +39,15 @@ def extent(X, n_threads=1):
         shift = total.sum(axis=0) / n
         variance = np.maximum(square.sum(axis=0) / n - shift**2, 0)
     return Extent(centre, float(reach.max()), centre + shift, variance)
+
+
+def _of_sparse(X):
+    n = X.shape[0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        wide = csr_array(X, dtype=np.float64)
+        mean, square = wide.sum(axis=0) / n, wide.multiply(wide).sum(axis=0) / n
+        variance = np.maximum(square - mean**2, 0)
+    return Extent(np.zeros(X.shape[1]), float(np.abs(X.data).max(initial=0)), mean, variance)
 
 
 def scale_of(reach):

@@ -9,9 +9,11 @@ column.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import issparse
 
 from ml_core.kernels.distance import between, pairs
 from ml_core.kernels.seeding import draw
+from ml_core.kernels.sparse_rows import SparseRows
 from ml_core.kernels.workers import slices
 
 LARGE = 1e6  # rows times centers of all runs from which compiled code repays the time to load it
@@ -38,7 +40,9 @@ class Run:
 
 
 def hold(X, weight, found, large, n_threads):
-    """The rows as Held, or as Tiled where they are ``large``; ``found`` is their extent."""
+    """The rows as Held, or as Tiled where they are ``large``, or as SparseRows; ``found`` is their extent."""
+    if issparse(X):
+        return SparseRows(X, weight)
     if not large:
         return Held(X, weight, found.centre)
     from ml_core.kernels.tiled import Tiled
@@ -48,6 +52,8 @@ def hold(X, weight, found, large, n_threads):
 
 def assign(X, centers, n_threads):
     """Label (n,) of the nearest of centers (k, d) float64; of equally near ones the first."""
+    if issparse(X):
+        return SparseRows(X, np.ones(X.shape[0])).assign(centers)
     if len(X) * len(centers) <= LARGE:
         run = Run(centers)
         Held(X, np.ones(len(X)), centers.mean(axis=0)).sweep([run])
@@ -59,6 +65,8 @@ def assign(X, centers, n_threads):
 
 def own_distance(X, centers, label, n_threads):
     """Squared distance (n,) of each row to its own of centers (k, d) float64."""
+    if issparse(X):
+        return SparseRows(X, np.ones(X.shape[0])).own_distance(label, centers)
     if len(X) * len(centers) <= LARGE:
         return pairs(X, centers, np.arange(len(X)), label)
     from ml_core.kernels import tiled
@@ -108,7 +116,7 @@ def _means(rows, run, sums, mass):
         for j, i in zip(empty, np.argsort(-far, kind="stable"), strict=False):
             if far[i] == 0:
                 break
-            share = rows.weight[i] * (rows.X[i].astype(np.float64) - rows.centre)
+            share = rows.weight[i] * (rows.dense([i])[0].astype(np.float64) - rows.centre)
             sums[run.label[i]] -= share
             mass[run.label[i]] -= rows.weight[i]
             sums[j], mass[j] = share, rows.weight[i]
@@ -193,6 +201,10 @@ class Held:
         _add(group, share, sums)
         _add(group, weight[:, None], mass[:, None])
         return len(rows)
+
+    def dense(self, rows):
+        """Some rows as they are."""
+        return self.X[rows]
 
     def own_distance(self, label, centers):
         """Squared distance (n,) of each row to its center."""

@@ -27,7 +27,7 @@ def draw(mass, places):
 def chains(rows, k, rngs, trim=0.0):
     """Indices (k,) of the seeds, one chain a generator; with ``trim`` the farthest of that share are no
     candidates."""
-    far = np.full(len(rows.X), np.inf)
+    far = np.full(len(rows.weight), np.inf)
     firsts = [draw(rows.weight, rng.uniform(size=FIRST if trim > 0 else 1)) for rng in rngs]
     found, near = [], []
     for points, (nearer, shares) in zip(

@@ -80,6 +80,10 @@ class Tiled:
         state.before = run.centers
         return centers, longest
 
+    def dense(self, rows):
+        """Some rows as they are."""
+        return self.X[rows]
+
     def own_distance(self, label, centers):
         """Squared distance (n,) of each row to its center."""
         return own_distance(self.X, centers, label, self.n_threads)

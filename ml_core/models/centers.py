@@ -4,10 +4,12 @@ Letters: X (n, d), k centers.
 """
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
 from ml_core.kernels import lloyd, threads, workers
 from ml_core.kernels.distance import across
+from ml_core.kernels.sparse_rows import SparseRows
 from ml_core.models.dense import dense_rows
 from ml_core.models.kmeans_runs import trim_of
 from ml_core.models.weights import row_weights
@@ -33,6 +35,9 @@ def transform(self, X):
     """X (n, d) -> distance to each center (n, k)."""
     check_is_fitted(self)
     X = dense_rows(self, X, reset=False)
+    if issparse(X):
+        rows = SparseRows(X, np.ones(X.shape[0]))
+        return rows.across(self.cluster_centers_.astype(np.float64)).astype(X.dtype)
     return across(X, self.cluster_centers_).astype(X.dtype, copy=False)
 
 
@@ -49,7 +54,7 @@ def score(self, X, y=None, sample_weight=None):
     check_is_fitted(self)
     X = dense_rows(self, X, reset=False)
     weight, far = row_weights(sample_weight, X), near(X, self.cluster_centers_)[1]
-    weight = np.ones(len(X)) if weight is None else weight
+    weight = np.ones(len(far)) if weight is None else weight
     if trim_of(self) > 0:
         weight = np.where(lloyd.farthest(far, weight, self.trim), 0, weight)
     return -float(far @ weight)

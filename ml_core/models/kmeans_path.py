@@ -47,7 +47,7 @@ def _fitted(model, candidates, X, j):
         except (ValueError, TypeError) as error:
             _warn(candidate, j, error)
     while trials:
-        some = _batch(trials, len(rows))
+        some = _batch(trials, rows.shape[0])
         yield from _together(trials[:some], rows, candidates, j)
         trials = trials[some:]
 

@@ -57,11 +57,11 @@ def _plus_plus(model):
 def checked_extent(models, X):
     """Extent of X; refuses rows that no run could start from."""
     for model in models:
-        if len(X) < model.n_clusters:
-            raise ValueError(f"n_samples={len(X)} should be >= n_clusters={model.n_clusters}.")
+        if X.shape[0] < model.n_clusters:
+            raise ValueError(f"n_samples={X.shape[0]} should be >= n_clusters={model.n_clusters}.")
     found = extent(X, workers.count())
     if not found.reach <= HUGE:
-        most = float(np.abs(X).max())
+        most = float(abs(X).max())
         raise ValueError(f"X holds values as large as {most:g}, whose squares overflow: scale the columns")
     return found
 
@@ -73,9 +73,9 @@ def fit_together(models, X, weight):
     do not, so that a model's own work decides.
     """
     found = checked_extent(models, X)
-    weight = np.ones(len(X)) if weight is None else weight
+    weight = np.ones(X.shape[0]) if weight is None else weight
     counts = [starts_of(model) for model in models]
-    works = [len(X) * model.n_clusters * count for model, count in zip(models, counts, strict=True)]
+    works = [X.shape[0] * model.n_clusters * count for model, count in zip(models, counts, strict=True)]
     large, passes = [work > lloyd.LARGE for work in works], sum(works) > lloyd.LARGE
     holders = {size: lloyd.hold(X, weight, found, size, workers.count()) for size in {*large, passes}}
     starts = [None] * len(models)
@@ -144,7 +144,7 @@ def _start(model, seeds, chains, rows):
     """First centers of every start of a model."""
     X, k = rows.X, model.n_clusters
     if _plus_plus(model):
-        return [X[chains[trim_of(model), seed][:k]] for seed in seeds]
+        return [rows.dense(chains[trim_of(model), seed][:k]) for seed in seeds]
     if callable(model.init):
         return [_given(model.init(X, k, random_state=np.random.RandomState(seed)), k, X) for seed in seeds]
     if not isinstance(model.init, str):
@@ -153,12 +153,13 @@ def _start(model, seeds, chains, rows):
     if positive < k:
         raise ValueError(f"only {positive} rows weigh more than 0, too few for n_clusters={k}")
     share = rows.weight / rows.weight.sum()
-    return [X[np.random.default_rng(seed).choice(len(X), k, replace=False, p=share)] for seed in seeds]
+    rngs = [np.random.default_rng(seed) for seed in seeds]
+    return [rows.dense(rng.choice(X.shape[0], k, replace=False, p=share)) for rng in rngs]
 
 
 def first_centers(model, X, weight, seed):
     """One start (k, d) of a model without ``trim``, in NumPy alone."""
-    rows = lloyd.Held(X, weight, X.mean(axis=0, dtype=np.float64))
+    rows = lloyd.hold(X, weight, checked_extent([model], X), False, 1)
     chain = {}
     if _plus_plus(model):
         chain = {(0.0, seed): seeding.chains(rows, model.n_clusters, [np.random.default_rng(seed)])[0]}

@@ -87,23 +87,26 @@ class MiniBatchKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluster
         X = dense_rows(self, X)
         found = checked_extent([self], X)
         weight = row_weights(sample_weight, X)
-        weight = np.ones(len(X)) if weight is None else weight
+        weight = np.ones(X.shape[0]) if weight is None else weight
         rng = check_random_state(self.random_state)
-        batch = min(self.batch_size, len(X))
+        batch = min(self.batch_size, X.shape[0])
         self.cluster_centers_ = self._best_start(X, weight, rng)
         self._counts, self._since = np.zeros(self.n_clusters), 0
         tolerance = self.tol * found.variance.mean() if self.tol > 0 else -1.0
-        watch, along = _Watch(min(1.0, 2 * batch / (len(X) + 1)), self.max_no_improvement), np.cumsum(weight)
-        steps = max(1, self.max_iter * len(X) // batch)
+        watch, along = (
+            _Watch(min(1.0, 2 * batch / (X.shape[0] + 1)), self.max_no_improvement),
+            np.cumsum(weight),
+        )
+        steps = max(1, self.max_iter * X.shape[0] // batch)
         for step in range(1, steps + 1):
             picked = np.searchsorted(along, rng.uniform(size=batch) * along[-1], side="right")
             before = self.cluster_centers_
-            part = X[np.minimum(picked, len(X) - 1)]
-            mean = self._step(lloyd.Held(part, np.ones(batch), found.centre), rng) / batch
+            part = X[np.minimum(picked, X.shape[0] - 1)]
+            mean = self._step(lloyd.hold(part, np.ones(batch), found, False, 1), rng) / batch
             moved = ((self.cluster_centers_ - before) ** 2).sum()
             if step > 1 and (moved <= tolerance or watch.tired(mean)):
                 break
-        self.n_steps_, self.n_iter_ = step, -(-step * batch // len(X))
+        self.n_steps_, self.n_iter_ = step, -(-step * batch // X.shape[0])
         if self.compute_labels:
             self._label(X, weight)
         else:
@@ -118,7 +121,7 @@ class MiniBatchKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluster
             self._validate_params()
         X = dense_rows(self, X, reset=not started)
         weight = row_weights(sample_weight, X)
-        weight = np.ones(len(X)) if weight is None else weight
+        weight = np.ones(X.shape[0]) if weight is None else weight
         found = checked_extent([] if started else [self], X)
         if not started:
             self._random_state = check_random_state(self.random_state)
@@ -126,7 +129,7 @@ class MiniBatchKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluster
             self._counts, self._since, self.n_steps_ = np.zeros(self.n_clusters), 0, 0
         elif not hasattr(self, "_random_state"):
             self._random_state = check_random_state(self.random_state)
-        large = len(X) * self.n_clusters > lloyd.LARGE
+        large = X.shape[0] * self.n_clusters > lloyd.LARGE
         self._step(lloyd.hold(X, weight, found, large, workers.count()), self._random_state)
         self.n_steps_ += 1
         if self.compute_labels:
@@ -143,7 +146,7 @@ class MiniBatchKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluster
         return min(found, key=lambda pair: pair[0])[1]
 
     def _some(self, X, rng):
-        size = self.init_size or max(3 * min(self.batch_size, len(X)), 3 * self.n_clusters)
+        size = self.init_size or max(3 * min(self.batch_size, X.shape[0]), 3 * self.n_clusters)
         if size < self.n_clusters:
             warnings.warn(
                 f"init_size={size} should be >= n_clusters={self.n_clusters}: {3 * self.n_clusters} taken",
@@ -151,13 +154,13 @@ class MiniBatchKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluster
                 stacklevel=5,
             )
             size = 3 * self.n_clusters
-        return rng.randint(0, len(X), min(size, len(X)))
+        return rng.randint(0, X.shape[0], min(size, X.shape[0]))
 
     def _start(self, X, weight, rng):
         """Centers (k, d) chosen from init_size rows."""
         rows = self._some(X, rng)
-        if np.count_nonzero(weight[rows]) < self.n_clusters or len(rows) >= len(X):
-            rows = np.arange(len(X))
+        if np.count_nonzero(weight[rows]) < self.n_clusters or len(rows) >= X.shape[0]:
+            rows = np.arange(X.shape[0])
         seed = rng.randint(np.iinfo(np.int32).max)
         part = X[rows] if isinstance(self.init, str) else X
         weight = weight[rows] if isinstance(self.init, str) else weight
@@ -174,22 +177,22 @@ class MiniBatchKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluster
         kept = moved[seen] * self._counts[seen, None] + sums[seen] + mass[seen, None] * rows.centre
         moved[seen] = kept / total[seen, None]
         self._counts = total
-        self._since += len(rows.X)
+        self._since += len(rows.weight)
         if (total == 0).any() or self._since >= 10 * self.n_clusters:
             self._since = 0
-            self._reassign(rows.X, moved, rng)
+            self._reassign(rows, moved, rng)
         self.cluster_centers_ = moved.astype(rows.X.dtype)
         return inertia
 
-    def _reassign(self, X, moved, rng):
+    def _reassign(self, rows, moved, rng):
         """Start centers that hardly any row has joined anew, at rows of the batch: at most half as many as
         those."""
-        poor = self._counts < self.reassignment_ratio * self._counts.max()
-        if poor.sum() > 0.5 * len(X):
-            poor[np.argsort(self._counts, kind="stable")[int(0.5 * len(X)) :]] = False
+        n, poor = len(rows.weight), self._counts < self.reassignment_ratio * self._counts.max()
+        if poor.sum() > 0.5 * n:
+            poor[np.argsort(self._counts, kind="stable")[int(0.5 * n) :]] = False
         poor[np.argmax(self._counts)] = False
         if poor.any():
-            moved[poor] = X[rng.choice(len(X), int(poor.sum()), replace=False)]
+            moved[poor] = rows.dense(rng.choice(n, int(poor.sum()), replace=False))
             self._counts[poor] = self._counts[~poor].min()  # not so few that they start anew at once
 
     def _label(self, X, weight):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import sklearn.cluster as peer
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris, make_blobs
 from sklearn.exceptions import ConvergenceWarning
@@ -16,6 +17,7 @@ from sklearn.model_selection import KFold
 from sklearn.utils.estimator_checks import check_estimator
 
 from ml_core.kernels import lloyd
+from ml_core.models import dense
 from ml_core.models.cluster import KMeans, TrimmedKMeans
 from ml_core.models.minibatch import MiniBatchKMeans
 
@@ -218,6 +220,34 @@ def test_input_that_is_refused(model):
         clone(model).fit(X).predict(X[:, :3])
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_sparse_rows_too_many_to_fill_in_give_what_dense_ones_give(dtype, monkeypatch):
+    X = make_blobs(500, 30, centers=5, cluster_std=3, random_state=0)[0].astype(dtype)
+    X[np.random.default_rng(0).uniform(size=X.shape) < 0.5] = 0
+    weight, near = np.random.default_rng(1).uniform(0, 2, size=500), {"rtol": 1e-4, "atol": 1e-4}
+    for model in (
+        KMeans(5, random_state=0),
+        KMeans(5, init="random", random_state=0),
+        KMeans(5, init=X[:5] + np.arange(5)[:, None] * dtype(1e3), max_iter=3),
+        TrimmedKMeans(4, random_state=0),
+        MiniBatchKMeans(4, random_state=0, batch_size=100),
+    ):
+        monkeypatch.setattr(dense, "MOST", 0)
+        thin = clone(model).fit(csr_matrix(X), sample_weight=weight)
+        told = [
+            getattr(thin, name)(csr_matrix(X)) for name in ("predict", "transform", "score_samples", "bic")
+        ]
+        parts = MiniBatchKMeans(3, random_state=0).partial_fit(csr_matrix(X[:250])).partial_fit(csr_matrix(X))
+        assert parts.n_steps_ == 2 and np.isfinite(parts.inertia_)
+        monkeypatch.setattr(dense, "MOST", 1 << 24)
+        full = model.fit(X, sample_weight=weight)
+        assert_allclose(thin.cluster_centers_, full.cluster_centers_, **near)
+        assert_allclose(thin.inertia_, full.inertia_, rtol=1e-4)
+        assert thin.cluster_centers_.dtype == dtype and thin.n_iter_ == full.n_iter_
+        for mine, name in zip(told, ("predict", "transform", "score_samples", "bic"), strict=True):
+            assert_allclose(mine, getattr(full, name)(X), **near)
+
+
 def test_equal_points_warn_and_do_not_fail(path):
     X = np.repeat([[1.0, 2], [3, 4]], 20, axis=0)
     with pytest.warns(ConvergenceWarning, match=r"distinct clusters \(2\) found smaller"):
@@ -292,6 +322,7 @@ SCRIPT = """
 import hashlib
 import numpy as np
 from ml_core.kernels import lloyd
+from ml_core.models import dense
 from ml_core.models.cluster import KMeans, TrimmedKMeans
 from ml_core.models.minibatch import MiniBatchKMeans
 X = np.random.default_rng(0).normal(size=(40000, 6))
