@@ -162,8 +162,8 @@ def blockwise(problem, tol, most):
     gap = problem.violation()
     while gap > tol and problem.steps < most:
         chosen = worst(problem, size if not len(old) else size // 2)
-        old = old[~np.isin(old, chosen)][: size - len(chosen)]
-        chosen = np.concatenate([chosen, old])
+        old = np.concatenate([chosen, old[~np.isin(old, chosen)][: size - len(chosen)]])  # the newest first
+        chosen = np.sort(old)  # sides that lie apart stay so
         slots = rows.need(chosen)
         K = smo.gather(rows.table, slots, chosen)
         F, part = problem.F[chosen], b[chosen]
@@ -176,7 +176,6 @@ def blockwise(problem, tol, most):
         moved = np.flatnonzero(change)
         b[chosen] = part
         _bring_up_to_date(problem, slots[moved], change[moved])
-        old = chosen
         gap = problem.violation()
     problem.converged = gap <= tol
 

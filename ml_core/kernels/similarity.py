@@ -161,7 +161,9 @@ class Rows:
         each(work, slices(self.X.shape[0], COLUMNS))
 
     def part(self, members):
-        """The same for some of the points."""
+        """The same for some of the points, itself for all of them."""
+        if np.array_equal(members, np.arange(len(self.slot))):
+            return self
         return Rows(self.kernel, self.X[members], min(len(members), len(self.table)))
 
     def sums(self, at, of, b):
@@ -191,7 +193,9 @@ class Given:
         return self._once("whole", lambda: np.ascontiguousarray(self.table, dtype=np.float64))
 
     def part(self, members):
-        """The same for some of the points."""
+        """The same for some of the points, itself for all of them."""
+        if np.array_equal(members, np.arange(len(self.table))):
+            return self
         return self._once(members.tobytes(), lambda: Given(self.table, members, self.kept is not None))
 
     def _once(self, key, make):

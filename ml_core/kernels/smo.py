@@ -85,6 +85,17 @@ def _gains(curves, F, fall, top, gain):
 
 
 @jit()
+def _ends(side, sides):
+    """Where the points of each side start and stop (sides, 2): all points where the sides are mixed."""
+    ends = np.zeros((sides, 2), np.int64)
+    ends[:, 1] = len(side)
+    split = np.sum(side == side[0])
+    if sides == 2 and np.all(side[:split] == side[0]):
+        ends[side[0], 1] = ends[1 - side[0], 0] = split
+    return ends
+
+
+@jit()
 def solve(K, diagonal, F, b, lo, hi, side, tol, most):  # noqa: PLR0913
     """Move pairs of b until no pair of a side violates by more than tol; K (n, n) -> number of steps.
 
@@ -96,16 +107,20 @@ def solve(K, diagonal, F, b, lo, hi, side, tol, most):  # noqa: PLR0913
         rise[side[t], t] = 0.0 if b[t] < hi[t] else -np.inf
         fall[side[t], t] = 0.0 if b[t] > lo[t] else np.inf
     gain, nothing = np.empty(n), np.zeros(n)
+    ends = _ends(side, sides)
     for step in range(most):
         i, j, best = -1, -1, 0.0
         for s in range(sides):
-            top = _largest(F, rise[s])
-            first = _place(F, rise[s], top)
-            if top == -np.inf or first < 0:
+            start, stop = ends[s]
+            own = F[start:stop]
+            top = _largest(own, rise[s, start:stop])
+            first = _place(own, rise[s, start:stop], top) + start
+            if top == -np.inf or first < start:
                 continue
-            won, low = _gains((K[first], diagonal, diagonal[first]), F, fall[s], top, gain)
+            curves = K[first, start:stop], diagonal[start:stop], diagonal[first]
+            won, low = _gains(curves, own, fall[s, start:stop], top, gain)
             if top - low > tol and won > best:
-                best, i, j = won, first, _place(gain, nothing, won)
+                best, i, j = won, first, _place(gain[: stop - start], nothing, won) + start
         if j < 0:
             return step
         curve = max(diagonal[i] + diagonal[j] - 2.0 * K[i, j], TAU)

@@ -14,7 +14,7 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import check_X_y, compute_class_weight
 
-from ml_core.kernels import similarity, threads, workers
+from ml_core.kernels import dual, similarity, threads, workers
 from ml_core.models import kernel_machine, scoring
 
 MOST = 16000  # rows of which a matrix is held: 1 GB of float32, and as much again for a fold
@@ -94,10 +94,13 @@ def _share(matrix, models, members, data, folds, scorer, scores):
         linear = similarity.Kernel("linear")
         whole = similarity.matrix(linear, points, points, np.float32, matrix == "distances")
     for k, (train, test) in enumerate(folds):
+        train = train[np.argsort(y[train], kind="stable")]  # machines take their points class by class
         fold = _Fold(X, y, train, test, scorer)
         inner, outer = whole[np.ix_(train, train)], whole[np.ix_(test, train)]
         for kernel, some in _kernels(models, members, X[train]).items() if fold.sound else []:
-            K, T = similarity.Given(_finished(kernel, inner), keep=True), _finished(kernel, outer)
+            K, T = _finished(kernel, inner), _finished(kernel, outer)
+            # small machines would each make a float64 copy
+            K = similarity.Given(K.astype(np.float64) if len(train) <= dual.SMALL else K, keep=True)
             fitted = {i: found for i in some if (found := fold.fit(models[i], K)) is not None}
             for i, decisions in _decided(fitted, T):
                 scores[i, k] = fold.score(models[i], decisions)

@@ -113,10 +113,11 @@ def fit_pairs(source, codes, weight, q, machine):
     """
     found = []
     for i, j in pairs_of(q):
-        members = np.flatnonzero(((codes == i) | (codes == j)) & (weight > 0))
+        # class by class, as libsvm has them: the two sides of nu-SVM then lie apart
+        members = np.concatenate([np.flatnonzero((codes == k) & (weight > 0)) for k in (i, j)])
         positive = j if q == 2 else i
         s = np.where(codes[members] == positive, 1.0, -1.0)
-        rows = source if len(members) == len(codes) else source.part(members)
+        rows = source.part(members)
         found.append((members, machine(rows, s, weight[members])))
     return found
 
