@@ -1,5 +1,4 @@
-"""Hinge and insensitive losses, plain or squared, on wide sparse rows: one dual variable at a time, in
-random order, compiled.
+"""Hinge and insensitive losses, plain or squared, on wide sparse rows: one dual variable at a time, compiled.
 
 Letters: n rows of CSR (data, indices, indptr), bias (0: none), w (k,) = X' b, b (n,) in [lo, hi], y (n,)
 targets: min 1/2 w'w + sum extra b^2 / 2 - y'b + width |b|. Hinge: y = s, width = 0, b between 0 and s c;
@@ -13,9 +12,9 @@ from ml_core.kernels.jit import jit
 
 @jit()
 def once(X, bias, lengths, box, w, b, order):  # noqa: PLR0913
-    """One sweep in the given order.
+    """One sweep in the given order; w and b change in place.
 
-    W and b change in place. X is (data, indices, indptr), box (lo, hi, y, width, extra).
+    X is (data, indices, indptr), box is (lo, hi, y, width, extra).
     """
     data, indices, indptr = X
     lo, hi, y, width, extra = box
@@ -40,9 +39,9 @@ def once(X, bias, lengths, box, w, b, order):  # noqa: PLR0913
 
 
 def solve(design, box, cost, rng, tol, most):
-    """-> w (k,), sweeps, converged: gap <= tol times the primal.
+    """-> w (k,), sweeps in random orders, converged: gap <= tol times the primal.
 
-    Cost(f) is the summed loss, design as in margin.py.
+    ``cost(f)`` is the summed loss, ``design`` as in margin.py.
     """
     X, bias = design.X, float(design.bias)
     _, _, y, width, extra = box

@@ -1,5 +1,4 @@
-"""Hinge and insensitive losses to the end: the dual in a box by an interior point, of few columns and any
-rows.
+"""Hinge and insensitive losses to the end: the dual in a box by an interior point, for few columns.
 
 Letters: n rows, k columns, u (m, n) dual variables in [0, c], sign (m, n), w (k,) = X' sum of sign u over m,
 p (m, n): min 1/2 w'w - sum p u. Hinge: m = 1, sign = s, p = 1. Insensitive: m = 2, sign = +1 and -1, p =
@@ -50,9 +49,7 @@ def solve(design, sign, p, c, tol, most):
 
 
 def _steps(design, factor, sign, D, state, aim):
-    """Newton's changes of u, low, high and w towards products u low = room high = target less the cross
-    terms.
-    """
+    """Newton's changes of u, low, high, w towards u low = room high = target, less the cross terms."""
     u, room, low, high, off = state
     target, cross_low, cross_high = aim
     pull_low, pull_high = (target - cross_low) / u - low, (target - cross_high) / room - high

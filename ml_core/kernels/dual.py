@@ -45,10 +45,7 @@ class Problem:
         return worst
 
     def offset(self, s):
-        """F of the free coefficients of side s, averaged.
-
-        Without any, the middle of what the bound ones allow.
-        """
+        """F of the free coefficients of side s, averaged; without any, the middle of what the bound allow."""
         of = self.side == s
         free = of & (self.b > self.lo) & (self.b < self.hi)
         if free.any():
@@ -112,10 +109,7 @@ def plainly(problem, tol, most):
 
 
 def _pair(K, diagonal, F, rise, fall, tol):
-    """Most violating i, its partner j of greatest gain, and by how much they violate.
-
-    J is -1 at the optimum.
-    """
+    """Most violating i, its partner j of greatest gain (-1 at the optimum), by how much they violate."""
     best = (-1, -1, 0.0)
     most_gain = 0.0
     for up, down in zip(rise, fall, strict=True):
@@ -133,9 +127,7 @@ def _pair(K, diagonal, F, rise, fall, tol):
 
 
 def worst(problem, count):
-    """Points (<= count) that may rise with the largest F and those that may fall with the smallest, a
-    share a side.
-    """
+    """Points (<= count) that may rise of the largest F, and fall of the smallest, a share a side."""
     n_sides = int(problem.side.max()) + 1
     share = max(1, count // (2 * n_sides))
     chosen = []
@@ -193,10 +185,7 @@ def wholly(problem, tol, most):
 
 
 def solve(problem, tol, most, compiled=None):
-    """Bring a Problem to its optimum.
-
-    ``compiled`` False or True forces the way, None lets the size decide.
-    """
+    """Bring a Problem to its optimum; ``compiled`` forces the way, None lets the size decide."""
     n = len(problem.b)
     if n > SMALL:
         blockwise(problem, tol, most)

@@ -1,5 +1,4 @@
-"""The k nearest so far of one query: a heap with the farthest on top; of equally far ones the later is
-farther."""
+"""The k nearest so far of one query: a heap with the farthest on top, of equally far ones the latest."""
 
 from ml_core.kernels.jit import jit
 

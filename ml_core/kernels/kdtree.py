@@ -98,8 +98,7 @@ def halve(rows, order, middle, axis):
 
 @jit()
 def part(rows, order, axis, ends):
-    """Bring the smaller half of rows left..right before the larger; returns where the halves start and
-    end."""
+    """Bring the smaller rows of ends = (left, right) before the larger -> where the halves start and end."""
     i, j = ends
     a, b, c = rows[i, axis], rows[(i + j) // 2, axis], rows[j, axis]
     pivot = max(min(a, b), min(max(a, b), c))
@@ -236,8 +235,7 @@ def find(tree, point, metric, best):
 
 @jit()
 def search(tree, Q, rows, best, metric):
-    """Fill and settle the heaps best = (distance (m, k), index (m, k)) of queries ``rows``; leaves looked
-    at."""
+    """Fill and settle the heaps best = (distance (m, k), index (m, k)) of queries ``rows`` -> leaves seen."""
     looked = 0
     for q in rows:
         heap = best[0][q], best[1][q]

@@ -21,6 +21,7 @@ TILE = 128  # queries at once in the compiled scan
 CHUNK = 1 << 22  # numbers of X held as tiles at once: memory stays bounded whatever n
 FEW = 16  # columns up to which a tree is tried
 MANY = 4000  # queries from which it may pay to grow a tree for them alone
+NOBODY = np.iinfo(np.int64).max  # index of an empty place: later than every point
 LEAVES = 700  # a leaf looked at costs as much as this many points of a scan
 
 
@@ -52,8 +53,7 @@ def _search(X, Q, k, metric, tree, n_threads):
 
 
 def planted(X, k, metric, n_threads, anyway=False):
-    """A k-d tree of X as a tuple of arrays; None where a scan is faster, by the leaves that some queries
-    meet."""
+    """A k-d tree of X as a tuple of arrays; None where a scan is faster, by the leaves some queries meet."""
     from ml_core.kernels import kdtree
 
     tree = kdtree.plant(X, lambda work, jobs: each(work, jobs, n_threads))
@@ -79,8 +79,7 @@ def _small(X, Q, k, metric, n_threads):
 
 
 def _heaps(m, k):
-    from_nobody = np.iinfo(np.int64).max
-    return np.full((m, k), np.inf), np.full((m, k), from_nobody)
+    return np.full((m, k), np.inf), np.full((m, k), NOBODY)
 
 
 def _frame(X, Q):
@@ -137,8 +136,7 @@ def _where(few):
 
 
 def _blur(length, radius, d):
-    """How far half a squared distance by float32 may be off, from lengths of query and point; see
-    ``scan.limit``."""
+    """How far half a squared distance by float32 may be off, by lengths of query and point (scan.limit)."""
     return (d + 6) * 6.1e-8 * (length + radius) ** 2 + 1e-36
 
 
@@ -161,7 +159,7 @@ def _merge(best, rows, index, total):
     counts = np.bincount(rows, minlength=m)
     width = k + counts.max(initial=0)
     place = k + np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    far, who = np.full((m, width), np.inf), np.full((m, width), np.iinfo(np.int64).max)
+    far, who = _heaps(m, width)
     far[:, :k], who[:, :k] = best
     far[rows, place], who[rows, place] = total, index
     first = np.argsort(far, axis=1, kind="stable")[:, :k]  # stable: those before have the smaller index

@@ -8,8 +8,9 @@ import numpy as np
 
 
 def sigmoid(f, y, weight):
-    """A and B of P(y | f) = 1 / (1 + exp(A f + B)) by Newton (Lin, Lin and Weng 2007), with Platt's
-    softened targets.
+    """A and B of P(y | f) = 1 / (1 + exp(A f + B)), by Newton on Platt's softened targets.
+
+    Lin, Lin and Weng 2007, "A note on Platt's probabilistic outputs".
     """
     positive, negative = weight[y].sum(), weight[~y].sum()
     target = np.where(y, (positive + 1) / (positive + 2), 1 / (negative + 2))
@@ -46,8 +47,9 @@ def _logistic(x, f, target, weight):
 
 
 def couple(R):
-    """R (n, q, q), R[:, i, j] = P(i | i or j) -> P (n, q): Wu, Lin and Weng 2004, second method, solved
-    exactly.
+    """R (n, q, q), R[:, i, j] = P(i | i or j) -> P (n, q).
+
+    Wu, Lin and Weng 2004, second method, solved exactly.
     """
     n, q, _ = R.shape
     Q = -np.transpose(R, (0, 2, 1)) * R

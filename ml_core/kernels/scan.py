@@ -74,8 +74,7 @@ def scan(queries, points, best, rows, unit):
 
 @jit()
 def any_below(row, half, top):
-    """Add half (LANES,) to row; whether any sum is at most top. No branch: eight or sixteen lanes at a
-    time."""
+    """Add half (LANES,) to row; whether any sum is at most top. Without a branch, in vectors."""
     hit = False
     for j in range(LANES):
         row[j] += half[j]

@@ -1,7 +1,7 @@
 """Support vector classification of two classes: how C-SVC and nu-SVC become the program of dual.py.
 
-Letters: n points, s (n,) +1 or -1, C (n,) upper bounds, b (n,) signed dual coefficients of f(x) = sum b
-K(., x) + offset.
+Letters: n points, s (n,) +1 or -1, C (n,) upper bounds, b (n,) signed dual coefficients of
+f(x) = sum of b K(., x) + offset.
 """
 
 from dataclasses import dataclass
@@ -61,9 +61,7 @@ def nu_machine(rows, s, C, nu, tol, most, compiled=None):  # noqa: PLR0913
 
 
 def _nu_start(rows, s, C, nu, tol, compiled):
-    """The margin's worst points carry a nu-SVM: guess them by a machine on a sample, else take the first
-    ones.
-    """
+    """The margin's worst points carry a nu-SVM: guess them by a machine on a sample, else take the first."""
     side = (s > 0).astype(np.int8)
     scores = np.zeros(len(s))
     if len(s) >= WORTH:

@@ -1,9 +1,8 @@
-"""Rows as float32 lanes: LANES rows side by side, column after column, for one small product that stays in
-cache.
+"""Rows as float32 lanes: LANES rows side by side, column after column: one small product stays in cache.
 
 Letters: n rows, d columns, b blocks of LANES rows.
-What comes out of float32 only says where to look: whoever uses a tile decides by ``gap``, in float64, column
-after column, without fused products, so that every path gives the same bits.
+float32 only says where to look: whoever uses a tile decides by ``gap``, in float64, column after column,
+without fused products, so that every path gives the same bits.
 """
 
 import numpy as np
@@ -16,10 +15,9 @@ ROUND = 6.1e-8  # a little over half a unit in the last place of float32
 
 @jit()
 def fill(X, frame, lanes, half):
-    """Write X (n, d) to lanes (b, d, LANES) and half (b, LANES) of each squared length; frame = (centre
-    (d,), scale).
+    """Write X (n, d) to lanes (b, d, LANES), and half (b, LANES) of each squared length -> the largest (b,).
 
-    Lanes beyond the last row are zero, of infinite length. Returns the largest length in each block (b,).
+    ``frame`` is (centre (d,), scale). Lanes beyond the last row are zero, of infinite length.
     """
     n, d = X.shape
     centre, scale = frame

@@ -1,5 +1,4 @@
-"""Many kernel machines at the price of a few: one matrix of distances or products for all candidates and
-folds.
+"""Many kernel machines at the price of a few: one matrix of distances or products for all of them.
 
 Letters: n rows, c candidates, f folds, D (n, n) squared distances or P (n, n) products in float32.
 

@@ -107,10 +107,7 @@ def matrix_of(values, shape):
 
 
 def fit_pairs(source, codes, weight, q, machine):
-    """One machine a pair -> [(members, Machine)].
-
-    The first class of a pair is +1, for two classes the second.
-    """
+    """One machine a pair -> [(members, Machine)]; the first class is +1, of two classes in all the second."""
     found = []
     for i, j in pairs_of(q):
         # class by class, as libsvm has them: the two sides of nu-SVM then lie apart
@@ -123,10 +120,7 @@ def fit_pairs(source, codes, weight, q, machine):
 
 
 def set_solution(model, X, codes, found):
-    """Attributes as scikit-learn lays them out.
-
-    Refuses what is not finite, warns of what has not converged.
-    """
+    """Attributes as scikit-learn lays them out; refuses what is not finite, warns of an early stop."""
     q = len(model.classes_)
     dual = np.zeros((q - 1, len(codes)))
     for (i, j), (members, part) in zip(pairs_of(q), found, strict=True):

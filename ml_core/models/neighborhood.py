@@ -87,8 +87,7 @@ def read_queries(model, X):
 
 
 def find(model, X, k):
-    """Distances (m, k) and indices (m, k) of the k nearest points of rows X, or of the points themselves
-    (None).
+    """Distances (m, k) and indices (m, k) of the k nearest points of rows X, or of the points (None).
 
     A point is not its own neighbour. What ``_known`` holds was found before.
     """

@@ -26,14 +26,19 @@ class KNeighborsClassifier(MultiOutputMixin, ClassifierMixin, BaseEstimator):
     ----------
     n_neighbors : int
     weights : {"uniform", "distance"}, callable or None
-        "distance" weighs a neighbour by the inverse of its distance.
+        "distance" weighs a neighbour by the inverse of its distance; a function takes distances (m, k).
     algorithm : {"auto", "ball_tree", "kd_tree", "brute"}
-        Where to look, never what is found: "auto" takes a tree where it is faster; both tree names mean the
-        same tree. leaf_size : int Taken for scikit-learn's sake: leaves are as wide as a vector loop likes
-        them. p : float Power of the Minkowski metric. metric : {"minkowski", "euclidean", "manhattan",
-        "chebyshev", "cosine", "precomputed", "l1", "l2", "cityblock"} Others, and functions, are refused.
-        metric_params : dict or None {"p": ...} at most. n_jobs : int or None Threads; None takes all this
-        process may use.
+        Where to look, never what is found: "auto" takes a tree where it is faster; both trees are one.
+    leaf_size : int
+        Taken for scikit-learn's sake: leaves are as wide as a vector loop likes them.
+    p : float
+        Power of the Minkowski metric.
+    metric : {"minkowski", "euclidean", "manhattan", "chebyshev", "cosine", "precomputed", ...}
+        Also "l1", "l2" and "cityblock"; others, and functions, are refused.
+    metric_params : dict or None
+        {"p": ...} at most.
+    n_jobs : int or None
+        Threads; None takes all this process may use.
     """
 
     _parameter_constraints = CONSTRAINTS
@@ -83,8 +88,7 @@ class KNeighborsClassifier(MultiOutputMixin, ClassifierMixin, BaseEstimator):
         return self
 
     def kneighbors(self, X=None, n_neighbors=None, return_distance=True):
-        """Distances (m, k) and indices (m, k) of the nearest points of X (m, d); without X, of each point's
-        others."""
+        """Distances (m, k) and indices (m, k) of the points nearest to X (m, d), or each to the others."""
         k = self.n_neighbors if n_neighbors is None else n_neighbors
         distance, index = find(self, X, k)
         return (distance, index) if return_distance else index
@@ -145,8 +149,9 @@ class KNeighborsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     ----------
     aggregate : {"mean", "median"}
         The median survives outliers among the targets; with weights it is the weighted median, half way
-        between its lower and upper one as NumPy's is. n_neighbors, weights, algorithm, leaf_size, p,
-        metric, metric_params, n_jobs As for KNeighborsClassifier.
+        between its lower and upper one as NumPy's is.
+
+    The other parameters are KNeighborsClassifier's.
     """
 
     _parameter_constraints = CONSTRAINTS | {"aggregate": [StrOptions({"mean", "median"})]}
@@ -181,16 +186,8 @@ class KNeighborsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         remember(self, X)
         return self
 
-    def kneighbors(self, X=None, n_neighbors=None, return_distance=True):
-        """Distances (m, k) and indices (m, k) of the nearest points of X (m, d); without X, of each point's
-        others."""
-        k = self.n_neighbors if n_neighbors is None else n_neighbors
-        distance, index = find(self, X, k)
-        return (distance, index) if return_distance else index
-
-    def kneighbors_graph(self, X=None, n_neighbors=None, mode="connectivity"):
-        """CSR (m, n) with ones ("connectivity") or distances ("distance") at the nearest points."""
-        return graph(self, X, self.n_neighbors if n_neighbors is None else n_neighbors, mode)
+    kneighbors = KNeighborsClassifier.kneighbors
+    kneighbors_graph = KNeighborsClassifier.kneighbors_graph
 
     def predict(self, X):
         """X (m, d) -> (m,) or (m, t)."""
@@ -205,8 +202,7 @@ class KNeighborsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return np.einsum("mk,mk...->m...", weight, near)
 
     def score_many(self, X, y, candidates, folds, scorer=None):
-        """Scores (candidates, folds), equal to one fit at a time; one search serves every k, weighting,
-        aggregate."""
+        """Scores (candidates, folds), equal to one fit at a time; one search serves every k and weighting."""
         from ml_core.models.neighbors_path import score_all
 
         return score_all(self, X, y, candidates, folds, scorer)

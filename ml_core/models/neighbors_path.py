@@ -1,5 +1,4 @@
-"""A whole grid of neighbour models from one search a fold: k nearest are the first k of the most that is
-asked for."""
+"""A whole grid of neighbour models from one search a fold: k nearest are the first k of the most asked."""
 
 import numpy as np
 from sklearn.base import clone
