@@ -6,6 +6,7 @@ does: ``scan`` for squared distances, ``kdtree`` in few dimensions and for other
 cannot be told from the result: all measure with the same sums in float64.
 """
 
+import importlib
 import sys
 
 import numpy as np
@@ -14,7 +15,7 @@ from ml_core.kernels.distance import POWERS, SQUARES, between, pairs, root
 from ml_core.kernels.workers import each, slices
 
 SMALL = 2e8  # pairs; importing Numba costs as much as NumPy needs for them
-SMALL_LOADED = 2e7  # the same where compiled code is loaded already
+SMALL_LOADED = 1e6  # the same where compiled code is loaded already
 ROWS = 256  # queries at once in NumPy
 WIDTH = 4096  # points at once in NumPy: what is touched again and again stays in cache
 TILE = 128  # queries at once in the compiled scan
@@ -35,6 +36,12 @@ def search(X, Q, k, metric, tree=None, n_threads=1):
         return root(total, metric) / scale, index
     total, index = _search(X, Q, k, metric, tree, n_threads)
     return root(total, metric), index
+
+
+def expect(pairs):
+    """Load compiled code where searches over so many pairs in all are to come, each small by itself."""
+    if pairs > SMALL / 4:
+        importlib.import_module("ml_core.kernels.scan")
 
 
 def _search(X, Q, k, metric, tree, n_threads):

@@ -106,9 +106,13 @@ class KNeighborsClassifier(MultiOutputMixin, ClassifierMixin, BaseEstimator):
         several = self.classes_ if self.outputs_2d_ else [self.classes_]
         columns = self._y.T if self.outputs_2d_ else [self._y]
         for classes, codes in zip(several, columns, strict=True):
-            votes = np.zeros((m, len(classes)))
-            for j in range(k):
-                votes[rows, codes[index[:, j]]] += 1.0 if weight is None else weight[:, j]
+            votes, chosen = np.zeros((m, len(classes))), codes[index]
+            if weight is None and len(classes) <= k:
+                for c in range(len(classes)):
+                    votes[:, c] = np.count_nonzero(chosen == c, axis=1)
+            else:
+                for j in range(k):
+                    votes[rows, chosen[:, j]] += 1.0 if weight is None else weight[:, j]
             yield votes
 
     def predict(self, X):
