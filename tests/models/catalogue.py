@@ -27,9 +27,7 @@ class Option:
 
     def make(self):
         """A fresh estimator."""
-        module, _, name = self.node["_target_"].rpartition(".")
-        parameters = {key: value for key, value in self.node.items() if key != "_target_"}
-        return getattr(importlib.import_module(module), name)(**parameters)
+        return _built(self.node)
 
     @property
     def ours(self):
@@ -57,6 +55,19 @@ def _points(values):
     low, high = values["low"], values["high"]
     points = np.geomspace(low, high, 5) if values["log"] else np.linspace(low, high, 5)
     return sorted({int(point) for point in points}) if values["int"] else points.tolist()
+
+
+def _built(node):
+    """What a node describes, the nodes inside it first."""
+    if isinstance(node, list):
+        return [_built(value) for value in node]
+    if not isinstance(node, dict):
+        return node
+    made = {name: _built(value) for name, value in node.items() if name != "_target_"}
+    if "_target_" not in node:
+        return made
+    module, _, name = node["_target_"].rpartition(".")
+    return getattr(importlib.import_module(module), name)(**made)
 
 
 def options():
