@@ -18,6 +18,7 @@ from ml_core.kernels.secant import direction
 FAR = -500.0  # margins are cut here: exp(500) is still a number
 SAMPLE = 16  # a first answer comes from one row in so many,
 ENOUGH = 2000  # provided that leaves so many rows, and SAMPLE rows a column
+MANY = 8  # problems from which a signed copy of a block of rows pays
 MEMORY = 8  # steps remembered between Hessians
 SINGULAR = 1e-13  # reciprocal condition below which a step is taken in the well-determined directions only
 
@@ -40,7 +41,9 @@ class Rows:
 
     def some(self, step):
         """Every ``step``-th row."""
-        return replace(self, X=self.X[::step], sign=self.sign[::step], weight=self.weight[:, ::step])
+        X = self.X[::step]
+        X = np.ascontiguousarray(X) if isinstance(X, np.ndarray) else X
+        return replace(self, X=X, sign=self.sign[::step], weight=self.weight[:, ::step])
 
     def only(self, problems):
         """The same rows for some of the problems."""
@@ -75,6 +78,8 @@ def rows_for(X, positive, weight, of, fit_intercept):
 def evaluate(rows, W, b, wanted=()):
     """W (k, d), b (k,) about the centre -> loss (k,), slope (k, d + 1), Hessians (wanted, d + 1, d + 1)."""
     k, d = W.shape
+    if k >= MANY:
+        return _evaluate_many(rows, W, b, wanted)
     lift = b - W @ rows.centre
 
     def work(cuts):
@@ -100,6 +105,43 @@ def evaluate(rows, W, b, wanted=()):
 
     # the widest array of a block is either its rows of X or its products
     loss, slope, curves = threads.total(work, threads.slabs(len(rows.sign), max(d, k)))
+    slope[:, :d] -= slope[:, d:] * rows.centre
+    sums = rows.sums
+    return loss / sums, slope / sums[:, None], curves / sums[list(wanted), None, None]
+
+
+def _evaluate_many(rows, W, b, wanted):
+    """``evaluate`` for many problems: signs and the column of ones go into the rows, which are fewer."""
+    k, d = W.shape
+    lines = -np.column_stack([W, b - W @ rows.centre])
+    folds, of = np.unique(rows.of, return_inverse=True)
+    groups = [(fold, np.flatnonzero(of == i)) for i, fold in enumerate(folds)]
+    groups = [(fold, slice(at[0], at[-1] + 1) if np.ptp(at) + 1 == len(at) else at) for fold, at in groups]
+
+    def work(cuts):
+        loss, slope, curves = np.zeros(k), np.zeros((k, d + 1)), np.zeros((len(wanted), d + 1, d + 1))
+        for cut in cuts:
+            sign = rows.sign[cut]
+            Xb = np.empty((len(sign), d + 1))
+            np.multiply(dense(rows.X, cut), sign[:, None], out=Xb[:, :d])
+            Xb[:, d] = sign
+            E = lines @ Xb.T
+            np.exp(np.minimum(E, -FAR, out=E), out=E)
+            total = E + 1
+            E /= total  # probability of the wrong label
+            for j, column in enumerate(wanted):
+                curve = E[column] * (1 - E[column]) * rows.weight[rows.of[column], cut]
+                curves[j] += _curve(Xb[:, :d] * sign[:, None] - rows.centre, np.sqrt(curve))
+            np.log(total, out=total)
+            for fold, mine in groups:
+                share = rows.weight[fold, cut]
+                loss[mine] += total[mine] @ share
+                E[mine] *= share
+            slope -= E @ Xb
+        return loss, slope, curves
+
+    # a block's products and what is made of them stay in the second-level cache
+    loss, slope, curves = threads.total(work, threads.slabs(len(rows.sign), max(d, 3 * k), least=256))
     slope[:, :d] -= slope[:, d:] * rows.centre
     sums = rows.sums
     return loss / sums, slope / sums[:, None], curves / sums[list(wanted), None, None]

@@ -123,3 +123,20 @@ def test_the_exact_hessian_is_the_inverse_of_differences_of_slopes():
     curved = (slopes[1] - slopes[0]) / 2e-5
     curved[:, :-1] += penalty * step[:, :-1]
     assert_allclose(inverse(curved), step, atol=1e-6)
+
+
+def test_many_problems_at_once_are_evaluated_as_one_by_one():
+    rng = np.random.default_rng(0)
+    X, positive = rng.normal(size=(700, 5)) + 1, rng.random(700) < 0.4
+    weight = rng.integers(0, 3, (3, 700)).astype(float)
+    of = np.repeat([0, 2, 1], 4)
+    rows, _ = newton.rows_for(X, positive, weight, of, True)
+    W, b = 3 * rng.normal(size=(12, 5)), rng.normal(size=12)
+    W[5] *= 1e4
+    many = newton.evaluate(rows, W, b, [2, 9])
+    for k in range(12):
+        one = newton.evaluate(rows.only([k]), W[[k]], b[[k]], [0])
+        for ours, alone in zip(many[:2], one[:2], strict=True):
+            assert_allclose(ours[k], alone[0], rtol=1e-9, atol=1e-12)
+        if k in (2, 9):
+            assert_allclose(many[2][[2, 9].index(k)], one[2][0], rtol=1e-9, atol=1e-12)
