@@ -11,14 +11,14 @@ import warnings
 from numbers import Integral, Number, Real
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array
 
 from ml_core.kernels import descent, threads
-from ml_core.kernels.working import sources
+from ml_core.kernels.working import sources, wide
 from ml_core.models.lasso_grid import score_many
 from ml_core.models.line import line, read_rows, set_line, told
 from ml_core.models.weights import row_weights
@@ -76,7 +76,9 @@ def enet_path(X, y, *, l1_ratio=0.5, eps=1e-3, alphas=100, positive=False, tol=1
     """alphas (a,) falling, coefs (d, a), gaps (a,), as scikit-learn's ``enet_path``: no intercept, y of
     one column.
     """
-    X = check_array(X, accept_sparse="csr", dtype=np.float64)
+    X = check_array(X, accept_sparse=("csr", "csc"), dtype=np.float64)
+    if issparse(X) and not wide(*X.shape):
+        X = X.tocsr()
     y = check_array(y, ensure_2d=False, dtype=np.float64).reshape(X.shape[0], -1)
     if y.shape[1] != 1:
         raise ValueError(f"a path is of one target, got {y.shape[1]}: call it once a column of y")
