@@ -13,16 +13,16 @@ from ml_core.kernels import threads
 LARGE = 1e7  # stored cells; importing Numba takes as long as SciPy takes for some ten times as many
 ROWS = 4096  # rows at once
 ROOM = 1 << 21  # sums that compiled code makes at once
-TRIFLE = 8  # a job reads so many times more cells than it leaves sums
+TRIFLE = 64  # a job reads so many times more cells than it leaves sums
 COMPILED = (np.float64, np.float32, np.int64, np.int32)  # types of cells that compiled code takes as they are
 
 
 def class_counts(X, codes, q, weight, threshold=None):
-    """X (n, d) -> rows of each class (q,), sums of their cells (q, d)."""
+    """X (n, d) -> rows of each class (q,), sums of their cells (q, d), the least cell or 0."""
     rows = np.bincount(codes, weight, q).astype(np.float64)
     if not issparse(X):
-        return rows, _dense_counts(X, (codes, q, weight), threshold)
-    d = X.shape[1]
+        return rows, *_dense_counts(X, (codes, q, weight), threshold)
+    d, least = X.shape[1], [0.0]
 
     def work(cuts):
         found = np.zeros((d, q))
@@ -31,20 +31,22 @@ def class_counts(X, codes, q, weight, threshold=None):
         if X.nnz >= LARGE:
             from ml_core.kernels import sparsepass
 
-            sparsepass.add(_arrays(X, where), _limit(threshold), codes[where], weights, found)
+            some = sparsepass.add(_arrays(X, where), _limit(threshold), codes[where], weights, found)
+            least.append(some)
         else:
             cells = _binary(X[where], threshold)
             member = (np.ones(cells.shape[0]) if weights is None else weights), codes[where]
             by_class = csr_array((member[0], member[1], np.arange(len(member[1]) + 1)), (cells.shape[0], q))
             found += (cells.T @ by_class).toarray()
+            least.append(cells.data.min(initial=0))
         return found
 
-    return rows, np.ascontiguousarray(threads.total(work, _jobs(X, q)).T)
+    return rows, np.ascontiguousarray(threads.total(work, _jobs(X, q)).T), min(least)
 
 
 def _dense_counts(X, members, threshold):
     codes, q, weight = members
-    names = np.arange(q)
+    names, least = np.arange(q), [0.0]
 
     @np.errstate(over="ignore", invalid="ignore")
     def work(cuts):
@@ -53,10 +55,12 @@ def _dense_counts(X, members, threshold):
             member = np.equal.outer(names, codes[cut]).astype(np.float64)
             if weight is not None:
                 member *= weight[cut]
-            found += member @ _binary(np.ascontiguousarray(X[cut]), threshold)
+            cells = _binary(np.ascontiguousarray(X[cut]), threshold)
+            least.append(cells.min(initial=0))
+            found += member @ cells
         return found
 
-    return threads.total(work, threads.slabs(len(codes), max(X.shape[1], q)))
+    return threads.total(work, threads.slabs(len(codes), max(X.shape[1], q))), min(least)
 
 
 def times(X, table, threshold=None):
@@ -64,14 +68,14 @@ def times(X, table, threshold=None):
     n, k = X.shape[0], table.shape[1]
     out = np.empty((n, k))
     compiled = issparse(X) and X.nnz >= LARGE
-    table = _in_fours(table) if compiled else np.ascontiguousarray(table)
+    table = _in_parts(table) if compiled else np.ascontiguousarray(table)
 
     @np.errstate(over="ignore", invalid="ignore")
     def work(cut):
         if compiled:
             from ml_core.kernels import sparsepass
 
-            found = np.empty((cut.stop - cut.start, 4 * len(table)))
+            found = np.empty((cut.stop - cut.start, len(table) * table.shape[2]))
             sparsepass.times(_arrays(X, cut), _limit(threshold), table, found)
             out[cut] = found[:, :k]
         else:
@@ -102,12 +106,13 @@ def _arrays(X, rows):
     return data, X.indices[first:last], indptr - first
 
 
-def _in_fours(table):
-    """Table (d, k) -> (k / 4 rounded up, d, 4), filled up with zeros."""
+def _in_parts(table):
+    """Table (d, k) -> (parts, d, w) of w = 2 columns if that is all, else of 4, filled up with zeros."""
     d, k = table.shape
-    wide = np.zeros((-(-k // 4), d, 4))
+    w = 2 if k <= 2 else 4
+    wide = np.zeros((-(-k // w), d, w))
     for column in range(k):
-        wide[column // 4, :, column % 4] = table[:, column]
+        wide[column // w, :, column % w] = table[:, column]
     return wide
 
 

@@ -12,13 +12,17 @@ from ml_core.kernels.jit import jit
 
 @jit()
 def add(X, threshold, codes, weight, found):
-    """Add weight (n,) or 1 times the rows of each class to found (d, q)."""
+    """Add weight (n,) or 1 times the rows of each class to found (d, q); -> the least cell, or 0."""
     data, indices, indptr = X
+    least = 0.0
     for i in range(len(indptr) - 1):
         k = np.uint64(codes[i])
         w = 1.0 if weight is None else weight[i]
         for p in range(indptr[i], indptr[i + 1]):
-            found[np.uint64(indices[p]), k] += w * _cell(data[p], threshold)
+            value = _cell(data[p], threshold)
+            least = min(least, value)
+            found[np.uint64(indices[p]), k] += w * value
+    return least
 
 
 @jit(inline="always")
@@ -28,9 +32,29 @@ def _cell(value, threshold):
     return 1.0 if value > threshold else 0.0
 
 
-@jit(fastmath={"contract"})
+@jit()
 def times(X, threshold, tables, out):
-    """Fill out (n, 4 g) with X @ [tables], tables (g, d, 4): four sums at once cost no more than one."""
+    """Fill out (n, w g) with X @ [tables], tables (g, d, w), w 2 or 4: as many sums cost no more than one."""
+    if tables.shape[2] == 2:
+        _twos(X, threshold, tables[0], out)
+    else:
+        _fours(X, threshold, tables, out)
+
+
+@jit(fastmath={"contract"})
+def _twos(X, threshold, table, out):
+    data, indices, indptr = X
+    for i in range(len(indptr) - 1):
+        s = t = 0.0
+        for p in range(indptr[i], indptr[i + 1]):
+            j, value = np.uint64(indices[p]), _cell(data[p], threshold)
+            s += value * table[j, 0]
+            t += value * table[j, 1]
+        out[i, 0], out[i, 1] = s, t
+
+
+@jit(fastmath={"contract"})
+def _fours(X, threshold, tables, out):
     data, indices, indptr = X
     for g in range(len(tables)):
         table = tables[g]

@@ -86,7 +86,7 @@ class BernoulliNB(ClassifierMixin, BaseEstimator):
 
     def _count(self, X, codes, weight):
         q = len(self.classes_)
-        rows, found = counts.class_counts(self._checked(X), codes, q, weight, self.binarize)
+        rows, found, _ = counts.class_counts(self._checked(X), codes, q, weight, self.binarize)
         self._set((self.class_count_ + rows, self.feature_count_ + found))
 
     def _weights(self, sums, alpha):

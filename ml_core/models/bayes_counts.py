@@ -69,8 +69,8 @@ class MultinomialNB(ClassifierMixin, BaseEstimator):
         return validate_data(self, X, accept_sparse="csr", ensure_all_finite=False, reset=False)
 
     def _count(self, X, codes, weight):
-        rows, found = counts.class_counts(X, codes, len(self.classes_), weight)
-        discrete.check_counts(self, X, found)
+        rows, found, least = counts.class_counts(X, codes, len(self.classes_), weight)
+        discrete.check_counts(self, X, found, least)
         self._set((self.class_count_ + rows, self.feature_count_ + found))
 
     def _weights(self, sums, alpha):
@@ -175,8 +175,8 @@ class ComplementNB(ClassifierMixin, BaseEstimator):
         return validate_data(self, X, accept_sparse="csr", ensure_all_finite=False, reset=False)
 
     def _count(self, X, codes, weight):
-        rows, found = counts.class_counts(X, codes, len(self.classes_), weight)
-        discrete.check_counts(self, X, found)
+        rows, found, least = counts.class_counts(X, codes, len(self.classes_), weight)
+        discrete.check_counts(self, X, found, least)
         self._set((self.class_count_ + rows, self.feature_count_ + found))
 
     def _weights(self, sums, alpha):

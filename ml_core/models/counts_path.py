@@ -67,7 +67,7 @@ def _counts(X, codes, q, trains, threshold):
     """Yield class counts (q,) and sums of cells (q, d) of each fold's training rows."""
 
     def add(rows):
-        return counts.class_counts(X[rows], codes[rows], q, None, threshold)
+        return counts.class_counts(X[rows], codes[rows], q, None, threshold)[:2]
 
     return fold_sums(add, len(codes), trains, MEMORY // (8 * q * (X.shape[1] + 1)))
 

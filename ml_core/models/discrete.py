@@ -12,7 +12,6 @@ import warnings
 from numbers import Real
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
@@ -91,12 +90,10 @@ def smoothing(alpha, force, d):
     return alpha
 
 
-def check_counts(model, X, found):
-    """Refuse cells that are no counts: below 0, nan or infinite; ``found`` are their sums (q, d)."""
+def check_counts(model, X, found, least):
+    """Refuse cells that are no counts; ``found`` are their sums (q, d), ``least`` is the least of them."""
     if not np.isfinite(found).all():
         check_cells(model, X)
-    cells = X.data if issparse(X) else X
-    least = cells.min(initial=0)
     if least < 0:
         raise ValueError(
             f"Negative values in data passed to {type(model).__name__} (input X): the least is {least:g}, "
