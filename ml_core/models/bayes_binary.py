@@ -63,15 +63,11 @@ class BernoulliNB(ClassifierMixin, BaseEstimator):
         X, y = validate_data(self, X, y, accept_sparse="csr", reset=first)
         return discrete.learn(self, X, y, classes, sample_weight)
 
-    def _start(self):
-        q = len(self.classes_)
-        self._set((np.zeros(q), np.zeros((q, self.n_features_in_))))
-
     def _set(self, sums):
         self.class_count_, self.feature_count_ = sums
 
-    def _sums(self):
-        return self.class_count_, self.feature_count_
+    def _with(self, sums):
+        return self.class_count_ + sums[0], self.feature_count_ + sums[1]
 
     def _read(self, X):
         return self._checked(validate_data(self, X, accept_sparse="csr", reset=False))
@@ -84,10 +80,8 @@ class BernoulliNB(ClassifierMixin, BaseEstimator):
             )
         return X
 
-    def _count(self, X, codes, weight):
-        q = len(self.classes_)
-        rows, found, _ = counts.class_counts(self._checked(X), codes, q, weight, self.binarize)
-        self._set((self.class_count_ + rows, self.feature_count_ + found))
+    def _counted(self, X, codes, q, weight):
+        return counts.class_counts(self._checked(X), codes, q, weight, self.binarize)[:2]
 
     def _weights(self, sums, alpha):
         """feature_log_prob_ (q, d) of counts."""

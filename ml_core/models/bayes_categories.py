@@ -69,24 +69,17 @@ class CategoricalNB(ClassifierMixin, BaseEstimator):
         check_known(X, [part.shape[1] for part in self.feature_log_prob_])
         return X
 
-    def _start(self):
-        q, d = len(self.classes_), self.n_features_in_
-        self._set((np.zeros(q), [np.zeros((q, 0)) for _ in range(d)]))
-
     def _set(self, sums):
         self.class_count_, self.category_count_ = sums
         self.n_categories_ = np.array([count.shape[1] for count in self.category_count_])
 
-    def _sums(self):
-        return self.class_count_, self.category_count_
+    def _with(self, sums):
+        pairs = [sorted(pair, key=np.size) for pair in zip(self.category_count_, sums[1], strict=True)]
+        return self.class_count_ + sums[0], [large + widened(small, large.shape[1]) for small, large in pairs]
 
-    def _count(self, X, codes, weight):
-        q = len(self.classes_)
-        sizes = np.maximum(self.n_categories_, n_categories(X.max(axis=0) + 1, self.min_categories))
-        found = tables(X, codes, weight, sizes, q)
-        for new, old in zip(found, self.category_count_, strict=True):
-            new[:, : old.shape[1]] += old
-        self._set((self.class_count_ + np.bincount(codes, weight, q), found))
+    def _counted(self, X, codes, q, weight):
+        sizes = n_categories(X.max(axis=0) + 1, self.min_categories)
+        return np.bincount(codes, weight, q).astype(float), tables(X, codes, weight, sizes, q)
 
     def _weights(self, sums, alpha):
         """feature_log_prob_, a list of (q, categories), of counts."""
@@ -156,6 +149,11 @@ def check_known(X, sizes):
             f"index {X[row, column]} is out of bounds: column {column} has category {X[row, column]} in row "
             f"{row}, but fit knew 0..{sizes[column] - 1}. Set min_categories"
         )
+
+
+def widened(count, size):
+    """Counts (q, categories) with room for ``size`` categories."""
+    return np.pad(count, [(0, 0), (0, size - count.shape[1])])
 
 
 def starts(sizes):

@@ -55,23 +55,19 @@ class MultinomialNB(ClassifierMixin, BaseEstimator):
         X, y = validate_data(self, X, y, accept_sparse="csr", ensure_all_finite=False, reset=first)
         return discrete.learn(self, X, y, classes, sample_weight)
 
-    def _start(self):
-        q = len(self.classes_)
-        self._set((np.zeros(q), np.zeros((q, self.n_features_in_))))
-
     def _set(self, sums):
         self.class_count_, self.feature_count_ = sums
 
-    def _sums(self):
-        return self.class_count_, self.feature_count_
+    def _with(self, sums):
+        return self.class_count_ + sums[0], self.feature_count_ + sums[1]
 
     def _read(self, X):
         return validate_data(self, X, accept_sparse="csr", ensure_all_finite=False, reset=False)
 
-    def _count(self, X, codes, weight):
-        rows, found, least = counts.class_counts(X, codes, len(self.classes_), weight)
+    def _counted(self, X, codes, q, weight):
+        rows, found, least = counts.class_counts(X, codes, q, weight)
         discrete.check_counts(self, X, found, least)
-        self._set((self.class_count_ + rows, self.feature_count_ + found))
+        return rows, found
 
     def _weights(self, sums, alpha):
         """feature_log_prob_ (q, d) of counts."""
@@ -160,24 +156,20 @@ class ComplementNB(ClassifierMixin, BaseEstimator):
         X, y = validate_data(self, X, y, accept_sparse="csr", ensure_all_finite=False, reset=first)
         return discrete.learn(self, X, y, classes, sample_weight)
 
-    def _start(self):
-        q = len(self.classes_)
-        self._set((np.zeros(q), np.zeros((q, self.n_features_in_))))
-
     def _set(self, sums):
         self.class_count_, self.feature_count_ = sums
         self.feature_all_ = self.feature_count_.sum(axis=0)
 
-    def _sums(self):
-        return self.class_count_, self.feature_count_
+    def _with(self, sums):
+        return self.class_count_ + sums[0], self.feature_count_ + sums[1]
 
     def _read(self, X):
         return validate_data(self, X, accept_sparse="csr", ensure_all_finite=False, reset=False)
 
-    def _count(self, X, codes, weight):
-        rows, found, least = counts.class_counts(X, codes, len(self.classes_), weight)
+    def _counted(self, X, codes, q, weight):
+        rows, found, least = counts.class_counts(X, codes, q, weight)
         discrete.check_counts(self, X, found, least)
-        self._set((self.class_count_ + rows, self.feature_count_ + found))
+        return rows, found
 
     def _weights(self, sums, alpha):
         """feature_log_prob_ (q, d) of counts: of what the other classes hold."""

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array
 from ml_core.kernels import categories, counts, threads
 from ml_core.kernels.parts import fold_sums
 from ml_core.models import discrete, scoring
-from ml_core.models.bayes_categories import check_known, n_categories, starts
+from ml_core.models.bayes_categories import check_known, n_categories, starts, widened
 from ml_core.models.labels import encoded
 
 MEMORY = 2.5e8  # bytes of sums, and of a table, held at once
@@ -124,7 +124,4 @@ def _widened(trial, sums):
     if getattr(trial, "min_categories", None) is None:
         return sums
     sizes = n_categories(np.array([count.shape[1] for count in sums[1]]), trial.min_categories)
-    return sums[0], [
-        np.pad(count, [(0, 0), (0, size - count.shape[1])])
-        for count, size in zip(sums[1], sizes, strict=True)
-    ]
+    return sums[0], [widened(count, size) for count, size in zip(sums[1], sizes, strict=True)]

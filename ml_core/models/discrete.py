@@ -1,8 +1,8 @@
 """What the naive Bayes models of counts share: classes, priors, smoothing, probabilities.
 
 Letters: n rows, d columns, q classes. The functions take a model and set or read its attributes. A model
-knows its sums, a tuple with class_count_ (q,) first, which adds up over batches: ``_start()`` sets them to
-zero, ``_count(X, codes, weight)`` adds rows, ``_sums()`` and ``_set(sums)`` read and write them. Of sums,
+knows its sums, a tuple with class_count_ (q,) first: ``_counted(X, codes, q, weight)`` are those of rows,
+``_with(sums)`` adds them to what was learned before, and ``_set(sums)`` stores them. Of sums,
 ``_weights(sums, alpha)`` makes feature_log_prob_; of that and the prior, ``_terms`` makes a table and a
 constant (q,); ``_product(X, table, log_prob)`` + constant are the scores (n, q) of rows that ``_read(X)``
 has checked.
@@ -37,12 +37,12 @@ def learn(model, X, y, classes, sample_weight):
     weight = row_weights(sample_weight, X)
     alpha = smoothing(model.alpha, model.force_alpha, model.n_features_in_)
     log_prior(model, np.ones(len(classes)))  # refused before a row is counted
-    if fresh:
-        model.classes_, model.class_count_ = classes, np.zeros(len(classes))
-        model._start()
-    model._count(X, codes, weight)
-    model.feature_log_prob_ = model._weights(model._sums(), alpha)
-    model.class_log_prior_ = log_prior(model, model.class_count_)
+    sums = model._counted(X, codes, len(classes), weight)
+    sums = sums if fresh else model._with(sums)
+    model.classes_ = classes
+    model._set(sums)
+    model.feature_log_prob_ = model._weights(sums, alpha)
+    model.class_log_prior_ = log_prior(model, sums[0])
     return model
 
 

@@ -281,6 +281,9 @@ def test_bad_batches():
     refused("X has 1 features", model.partial_fit, X2[:, :1], Y2)
     refused("sample_weight must be >= 0", model.partial_fit, X2, Y2, sample_weight=[-1, 1, 1, 1])
     assert_array_equal(model.feature_count_, before)
+    fresh = MultinomialNB()
+    refused("Negative values", fresh.partial_fit, -X2, Y2, classes=[0, 1])
+    assert not hasattr(fresh, "classes_")
 
 
 def test_a_category_that_fit_never_saw_is_named():
