@@ -260,7 +260,7 @@ def test_what_is_no_frame_is_refused(features):
     ("choices", "message"),
     [
         ({"missing": "zero"}, "features.missing: got 'zero', allowed are median, mean, keep"),
-        ({"scale": "minmax"}, "features.scale: got 'minmax', allowed are standard, robust, none"),
+        ({"scale": "unit"}, "features.scale: got 'unit', allowed are standard, robust, minmax, none"),
         ({"dates": ["second"]}, "features.dates: got 'second', allowed are year"),
         ({"min_frequency": 0}, "features.min_frequency: got 0, must be a number above 0"),
         ({"kinds": {"age": "int"}}, "kinds must name columns as numeric, .*; got \\['int'\\]"),
@@ -304,6 +304,13 @@ def test_each_training_row_has_exactly_one_level(values):
     X = pl.DataFrame({"x": values}, schema={"x": pl.String})
     out = Levels(min_frequency=2).fit_transform(X)
     assert_array_equal(out.sum(axis=1), np.ones(len(values)))
+
+
+def test_minmax_keeps_numbers_between_0_and_1_whatever_comes():
+    features = Columns(kinds={"a": "numeric"}, scale="minmax").fit(pl.DataFrame({"a": [2.0, 4.0, None]}))
+    assert_array_equal(
+        features.transform(pl.DataFrame({"a": [-9.0, 2.5, 99.0, None]})).ravel(), [0, 0.25, 1, 0.5]
+    )
 
 
 def test_clones_and_pickles():

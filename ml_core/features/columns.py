@@ -1,10 +1,12 @@
 """Columns: one ColumnTransformer for a whole table, built from the kinds of its columns."""
 
+from functools import partial
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import RobustScaler, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from ml_core.features import frames
@@ -12,11 +14,12 @@ from ml_core.features.parts import DATE_PARTS, DateParts, Fill, Levels, Words
 
 ALLOWED = {
     "missing": ("median", "mean", "keep"),
-    "scale": ("standard", "robust", "none"),
+    "scale": ("standard", "robust", "minmax", "none"),
     "categorical": ("onehot", "ordinal"),
     "text": ("words", "hash"),
     "sparse": ("auto", True, False),
 }
+SCALERS = {"standard": StandardScaler, "robust": RobustScaler, "minmax": partial(MinMaxScaler, clip=True)}
 WIDE = 1000  # columns from which a CSR result pays: dense, a hundred thousand rows then take 800 MB
 
 
@@ -35,8 +38,8 @@ class Columns(TransformerMixin, BaseEstimator):
         What fills a gap in a number or date; keep leaves nan, for models that take it.
     indicator : bool
         Add a column "x is null" for each number or date that has gaps.
-    scale : "standard", "robust" or "none"
-        Of numbers and dates.
+    scale : "standard", "robust", "minmax" or "none"
+        Of numbers and dates; minmax gives [0, 1], and cuts what lies beyond the training rows.
     categorical : "onehot" or "ordinal"
         See ``Levels``, as for the next two.
     min_frequency : int or float
@@ -154,7 +157,7 @@ class Columns(TransformerMixin, BaseEstimator):
         if self.missing != "keep":
             steps.append(("fill", Fill(self.missing, self.indicator)))
         if self.scale != "none":
-            steps.append(("scale", {"standard": StandardScaler, "robust": RobustScaler}[self.scale]()))
+            steps.append(("scale", SCALERS[self.scale]()))
         return Pipeline(steps) if steps else "passthrough"
 
     def _width(self, frame, of_kind):

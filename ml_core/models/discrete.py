@@ -97,7 +97,7 @@ def check_counts(model, X, found, least):
     if least < 0:
         raise ValueError(
             f"Negative values in data passed to {type(model).__name__} (input X): the least is {least:g}, "
-            "but counts are >= 0"
+            "but counts are >= 0; features.scale=minmax makes such of numbers"
         )
 
 
