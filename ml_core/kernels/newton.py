@@ -13,12 +13,12 @@ import numpy as np
 from ml_core.kernels import threads
 from ml_core.kernels.gram import dense, shift_of
 from ml_core.kernels.leastsquares import Factor
+from ml_core.kernels.logloss import MANY, evaluate
 from ml_core.kernels.secant import direction
 
-FAR = -500.0  # margins are cut here: exp(500) is still a number
 SAMPLE = 16  # a first answer comes from one row in so many,
 ENOUGH = 2000  # provided that leaves so many rows, and SAMPLE rows a column
-MANY = 8  # problems from which a signed copy of a block of rows pays
+ROUGH = 1e-4  # steps down to which slopes in float32 are good enough, where many problems share a product
 MEMORY = 8  # steps remembered between Hessians
 SINGULAR = 1e-13  # reciprocal condition below which a step is taken in the well-determined directions only
 
@@ -75,85 +75,6 @@ def rows_for(X, positive, weight, of, fit_intercept):
     return Rows(X, np.where(positive, 1.0, -1.0), weight, of, centre, fit_intercept), np.zeros_like(centre)
 
 
-def evaluate(rows, W, b, wanted=()):
-    """W (k, d), b (k,) about the centre -> loss (k,), slope (k, d + 1), Hessians (wanted, d + 1, d + 1)."""
-    k, d = W.shape
-    if k >= MANY:
-        return _evaluate_many(rows, W, b, wanted)
-    lift = b - W @ rows.centre
-
-    def work(cuts):
-        loss, slope, curves = np.zeros(k), np.zeros((k, d + 1)), np.zeros((len(wanted), d + 1, d + 1))
-        for cut in cuts:
-            Xb, sign = np.ascontiguousarray(dense(rows.X, cut)), rows.sign[cut]
-            share = rows.weight[rows.of, cut]
-            T = W @ Xb.T
-            T += lift[:, None]
-            T *= sign
-            np.maximum(T, FAR, out=T)
-            E = np.exp(np.negative(T, out=T))
-            np.reciprocal(np.add(E, 1, out=T), out=T)  # probability of the right label
-            E *= T  # and of the wrong one
-            loss -= (np.log(T) * share).sum(axis=1)
-            E *= share
-            for j, column in enumerate(wanted):
-                curves[j] += _curve(Xb - rows.centre, np.sqrt(E[column] * T[column]))
-            E *= sign
-            slope[:, :d] -= E @ Xb
-            slope[:, d] -= E.sum(axis=1)
-        return loss, slope, curves
-
-    # the widest array of a block is either its rows of X or its products
-    loss, slope, curves = threads.total(work, threads.slabs(len(rows.sign), max(d, k)))
-    slope[:, :d] -= slope[:, d:] * rows.centre
-    sums = rows.sums
-    return loss / sums, slope / sums[:, None], curves / sums[list(wanted), None, None]
-
-
-def _evaluate_many(rows, W, b, wanted):
-    """``evaluate`` for many problems: signs and the column of ones go into the rows, which are fewer."""
-    k, d = W.shape
-    lines = -np.column_stack([W, b - W @ rows.centre])
-    folds, of = np.unique(rows.of, return_inverse=True)
-    groups = [(fold, np.flatnonzero(of == i)) for i, fold in enumerate(folds)]
-    groups = [(fold, slice(at[0], at[-1] + 1) if np.ptp(at) + 1 == len(at) else at) for fold, at in groups]
-
-    def work(cuts):
-        loss, slope, curves = np.zeros(k), np.zeros((k, d + 1)), np.zeros((len(wanted), d + 1, d + 1))
-        for cut in cuts:
-            sign = rows.sign[cut]
-            Xb = np.empty((len(sign), d + 1))
-            np.multiply(dense(rows.X, cut), sign[:, None], out=Xb[:, :d])
-            Xb[:, d] = sign
-            E = lines @ Xb.T
-            np.exp(np.minimum(E, -FAR, out=E), out=E)
-            total = E + 1
-            E /= total  # probability of the wrong label
-            for j, column in enumerate(wanted):
-                curve = E[column] * (1 - E[column]) * rows.weight[rows.of[column], cut]
-                curves[j] += _curve(Xb[:, :d] * sign[:, None] - rows.centre, np.sqrt(curve))
-            np.log(total, out=total)
-            for fold, mine in groups:
-                share = rows.weight[fold, cut]
-                loss[mine] += total[mine] @ share
-                E[mine] *= share
-            slope -= E @ Xb
-        return loss, slope, curves
-
-    # a block's products and what is made of them stay in the second-level cache
-    loss, slope, curves = threads.total(work, threads.slabs(len(rows.sign), max(d, 3 * k), least=256))
-    slope[:, :d] -= slope[:, d:] * rows.centre
-    sums = rows.sums
-    return loss / sums, slope / sums[:, None], curves / sums[list(wanted), None, None]
-
-
-def _curve(X, root):
-    B = np.empty((len(X), X.shape[1] + 1))
-    np.multiply(X, root[:, None], out=B[:, :-1])
-    B[:, -1] = root
-    return B.T @ B
-
-
 class _Step:
     """Newton steps by one Hessian (d + 1, d + 1) and penalty; ``scale`` (d,) turns w into its spread."""
 
@@ -192,7 +113,9 @@ def solve(rows, penalty, start, tol, max_iter, stale=0.2):
             break
         wanted = [i for i, k in enumerate(active) if state.stale[k]]
         W, b = state.W + state.scaled(slice(0, -1)), state.b + state.scaled(-1)
-        found = evaluate(rows.only(active), W[active], b[active], wanted)
+        state.rough = len(active) >= MANY and np.median(state.last[active]) > ROUGH
+        kind = np.float32 if state.rough else np.float64
+        found = evaluate(rows.only(active), W[active], b[active], wanted, kind)
         for i, column in enumerate(wanted):
             k = active[column]
             state.hessian[k], state.stale[k], state.fresh[k] = found[2][i], False, True
@@ -218,7 +141,7 @@ class _State:
         self.gradient = np.zeros((k, d + 1))
         self.pairs = [deque(maxlen=MEMORY) for _ in range(k)]
         self.n_iter, self.done = np.zeros(k, int), np.zeros(k, bool)
-        self.cache = {}
+        self.cache, self.rough, self.slack = {}, False, np.full(k, 1e-13)
 
     def scaled(self, part):
         """The steps being tried, (k, d) or (k,)."""
@@ -228,7 +151,9 @@ class _State:
         """Take problem k's tried step if it went down, else a quarter of it; then set the next step."""
         w = self.W[k] + self.share[k] * self.step[k, :-1]
         loss = loss + self.penalty[k] / 2 * (w @ w)
-        if loss > self.loss[k] + 1e-4 * self.share[k] * self.slope[k] + 1e-13 * abs(loss):
+        before, self.slack[k] = self.slack[k], 1e-5 if self.rough else 1e-13
+        slack = max(before, self.slack[k]) * abs(loss)  # a loss in float32 tells no less from more
+        if loss > self.loss[k] + 1e-4 * self.share[k] * self.slope[k] + slack:
             self.share[k] /= 4
             self.done[k] = self.share[k] < 1e-9  # flat to the last digit
             if self.done[k]:
@@ -274,7 +199,7 @@ class _State:
         flat = -self.slope[k] <= 1e-17 * abs(self.loss[k])
         # without a penalty separable classes have no minimum: w grows for ever while the loss goes to zero
         apart = self.penalty[k] == 0 and self.loss[k] <= self.tol
-        if np.abs(gradient).max() <= self.tol and (near or flat or apart):
+        if not self.rough and np.abs(gradient).max() <= self.tol and (near or flat or apart):
             self.W[k], self.b[k] = self.W[k] + self.step[k, :-1], self.b[k] + self.step[k, -1]
             self.done[k] = True
 

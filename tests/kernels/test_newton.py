@@ -140,3 +140,21 @@ def test_many_problems_at_once_are_evaluated_as_one_by_one():
             assert_allclose(ours[k], alone[0], rtol=1e-9, atol=1e-12)
         if k in (2, 9):
             assert_allclose(many[2][[2, 9].index(k)], one[2][0], rtol=1e-9, atol=1e-12)
+
+
+def test_rough_rounds_end_at_the_exact_minimum():
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(4000, 6)) * 10.0 ** np.arange(-3, 3)
+    positive = rng.random(4000) < 1 / (1 + np.exp(-X[:, 3] - X[:, 4] / 10))
+    strengths, of = np.geomspace(1e-6, 1e2, 12), np.zeros(12, int)
+    rows, _ = newton.rows_for(X, positive, np.ones((1, 4000)), of, True)
+    nothing = newton.Lines(np.zeros((12, 6)), np.zeros(12), hessian=[None] * 12)
+    together = newton.solve(rows, strengths, nothing, 1e-4, 100)
+    assert together.converged.all()
+    for k in range(12):
+        begin = newton.Lines(np.zeros((1, 6)), np.zeros(1), hessian=[None])
+        alone = newton.solve(rows.only([k]), strengths[[k]], begin, 1e-4, 100)
+        assert_allclose(together.W[k], alone.W[0], rtol=1e-6, atol=1e-7 * np.abs(alone.W).max())
+    low = newton.evaluate(rows, together.W, together.b, [3], np.float32)
+    for ours, exact in zip(low, newton.evaluate(rows, together.W, together.b, [3]), strict=True):
+        assert_allclose(ours, exact, rtol=1e-4, atol=1e-4 * np.abs(exact).max())

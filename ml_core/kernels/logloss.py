@@ -1,0 +1,96 @@
+"""Loss, slope and Hessian of two-class logistic regression, many problems as columns of one product.
+
+Letters: n rows, d columns, k problems, f folds; ``rows`` is a ``newton.Rows``. A margin is cut where its
+exponential would leave the numbers.
+"""
+
+import numpy as np
+
+from ml_core.kernels import threads
+from ml_core.kernels.gram import dense
+
+FAR = -500.0  # margins are cut here: exp(500) is still a number
+MANY = 8  # problems from which a signed copy of a block of rows pays
+
+
+def evaluate(rows, W, b, wanted=(), kind=np.float64):
+    """W (k, d), b (k,) about the centre -> loss (k,), slope (k, d + 1), Hessians (wanted, d + 1, d + 1).
+
+    ``kind`` is the precision of the products of many problems; sums over blocks are float64 always.
+    """
+    k, d = W.shape
+    if k >= MANY:
+        return _evaluate_many(rows, W, b, wanted, kind)
+    lift = b - W @ rows.centre
+
+    def work(cuts):
+        loss, slope, curves = np.zeros(k), np.zeros((k, d + 1)), np.zeros((len(wanted), d + 1, d + 1))
+        for cut in cuts:
+            Xb, sign = np.ascontiguousarray(dense(rows.X, cut)), rows.sign[cut]
+            share = rows.weight[rows.of, cut]
+            T = W @ Xb.T
+            T += lift[:, None]
+            T *= sign
+            np.maximum(T, FAR, out=T)
+            E = np.exp(np.negative(T, out=T))
+            np.reciprocal(np.add(E, 1, out=T), out=T)  # probability of the right label
+            E *= T  # and of the wrong one
+            loss -= (np.log(T) * share).sum(axis=1)
+            E *= share
+            for j, column in enumerate(wanted):
+                curves[j] += _curve(Xb - rows.centre, np.sqrt(E[column] * T[column]))
+            E *= sign
+            slope[:, :d] -= E @ Xb
+            slope[:, d] -= E.sum(axis=1)
+        return loss, slope, curves
+
+    # the widest array of a block is either its rows of X or its products
+    loss, slope, curves = threads.total(work, threads.slabs(len(rows.sign), max(d, k)))
+    slope[:, :d] -= slope[:, d:] * rows.centre
+    sums = rows.sums
+    return loss / sums, slope / sums[:, None], curves / sums[list(wanted), None, None]
+
+
+def _evaluate_many(rows, W, b, wanted, kind):
+    """``evaluate`` for many problems: signs and the column of ones go into the rows, which are fewer."""
+    k, d = W.shape
+    lines = -np.column_stack([W, b - W @ rows.centre]).astype(kind)
+    far = -FAR if kind is np.float64 else 80.0
+    folds, of = np.unique(rows.of, return_inverse=True)
+    groups = [(fold, np.flatnonzero(of == i)) for i, fold in enumerate(folds)]
+    groups = [(fold, slice(at[0], at[-1] + 1) if np.ptp(at) + 1 == len(at) else at) for fold, at in groups]
+
+    def work(cuts):
+        loss, slope, curves = np.zeros(k), np.zeros((k, d + 1)), np.zeros((len(wanted), d + 1, d + 1))
+        for cut in cuts:
+            sign = rows.sign[cut]
+            Xb = np.empty((len(sign), d + 1), kind)
+            np.multiply(dense(rows.X, cut), sign[:, None], out=Xb[:, :d], casting="same_kind")
+            Xb[:, d] = sign
+            E = lines @ Xb.T
+            np.exp(np.minimum(E, far, out=E), out=E)
+            total = E + 1
+            E /= total  # probability of the wrong label
+            for j, column in enumerate(wanted):
+                curve = E[column].astype(np.float64) * (1 - E[column]) * rows.weight[rows.of[column], cut]
+                curves[j] += _curve(Xb[:, :d] * sign[:, None] - rows.centre, np.sqrt(curve))
+            np.log(total, out=total)
+            for fold, mine in groups:
+                share = rows.weight[fold, cut].astype(kind, copy=False)
+                loss[mine] += total[mine] @ share
+                E[mine] *= share
+            slope -= E @ Xb
+        return loss, slope, curves
+
+    # a block's products and what is made of them stay in the second-level cache
+    loss, slope, curves = threads.total(work, threads.slabs(len(rows.sign), max(d, 3 * k), least=256))
+    slope[:, :d] -= slope[:, d:] * rows.centre
+    sums = rows.sums
+    return loss / sums, slope / sums[:, None], curves / sums[list(wanted), None, None]
+
+
+def _curve(X, root):
+    B = np.empty((len(X), X.shape[1] + 1))
+    np.multiply(X, root[:, None], out=B[:, :-1])
+    B[:, -1] = root
+    return B.T @ B
