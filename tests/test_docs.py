@@ -106,6 +106,12 @@ def test_every_command_is_documented():
     assert not missing, f"not documented: {missing}"
 
 
+def test_every_model_is_documented():
+    """Each of conf/model stands in the table of docs/models.md, and nothing else does."""
+    table = re.findall(r"^\| `(\w+)`", (ROOT / "docs/models.md").read_text(encoding="utf-8"), re.M)
+    assert sorted(table) == sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
+
+
 def test_every_make_target_is_documented():
     targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.M)
     text = (ROOT / "README.md").read_text()
