@@ -22,7 +22,9 @@ FEWER = 10  # a short run has so many times fewer rows, unless the case names it
 
 
 def load(path):
-    """The case's module."""
+    """The case's module; it may import what another case beside it makes."""
+    if (folder := str(Path(path).parent)) not in sys.path:
+        sys.path.append(folder)
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # results may be instances of its classes, and must unpickle

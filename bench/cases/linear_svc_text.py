@@ -3,17 +3,12 @@
 Equal: our objective is no worse.
 """
 
-import sys
-from pathlib import Path
-
 import numpy as np
+from linear_svc_dense import objective
 from scipy.sparse import csr_matrix
 from sklearn import svm
 
 from ml_core.models.linear_svm import LinearSVC
-
-sys.path.insert(0, str(Path(__file__).parent))
-from linear_svc_dense import objective
 
 FLOOR, GOAL = 1.0, 2.0
 

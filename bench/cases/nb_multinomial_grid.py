@@ -6,7 +6,7 @@ Equal: the same accuracies.
 import os
 
 import numpy as np
-from cases.nb_multinomial_fit import data as text
+from nb_multinomial_fit import data as text
 from sklearn import naive_bayes
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 

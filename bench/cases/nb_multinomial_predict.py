@@ -4,7 +4,7 @@ Equal: the same labels.
 """
 
 import numpy as np
-from cases.nb_multinomial_fit import data as text
+from nb_multinomial_fit import data as text
 from sklearn import naive_bayes
 
 from ml_core.models.bayes_counts import MultinomialNB

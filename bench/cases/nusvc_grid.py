@@ -3,17 +3,12 @@
 Equal: scores within two rows a fold, and their mean within 0.001.
 """
 
-import sys
-from pathlib import Path
-
 import numpy as np
+import svm_grid
 from sklearn import svm
 from sklearn.model_selection import GridSearchCV
 
 from ml_core.models.svm import NuSVC
-
-sys.path.insert(0, str(Path(__file__).parent))
-import svm_grid
 
 FLOOR, GOAL = 10.0, 10.0
 SPACE = {"nu": np.linspace(0.15, 0.85, 15).tolist(), "gamma": np.geomspace(0.02, 0.3, 4).tolist()}

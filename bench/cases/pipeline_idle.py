@@ -6,9 +6,7 @@ Equal: neither changes the lock.
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
 import pipeline_full
 
 FLOOR = GOAL = 1.0

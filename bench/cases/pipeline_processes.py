@@ -4,9 +4,7 @@ Equal: the same metrics, bit for bit. Goal: at most three times the script's CPU
 """
 
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
 import pipeline_full
 
 FLOOR = GOAL = 1 / 3
