@@ -17,10 +17,10 @@ PACKAGES = ("numpy", "scipy", "scikit-learn", "numba", "lightgbm", "xgboost", "f
 HEAD = """# Numbers
 
 Written by `bench/run.py` from `bench/results.csv`; do not edit. Each ratio is the rival's seconds over ours,
-the median of pairs run in turn (A B A B), each side in its own process with the same number of threads, after
-both gave results of equal quality; where they did not, the table says NOT EQUAL and gives no ratio.
-`make bench` repeats them at small sizes, `make bench-full` at the sizes given here. Peak memory holds the
-data, the libraries and the work.
+the median of five pairs (short form: three) run in turn (A B A B), each side in its own process with the same
+number of threads, after both gave results of equal quality; where they did not, the table says NOT EQUAL and
+gives no ratio. `make bench` repeats them at small sizes, `make bench-full` at the sizes given here. Peak
+memory holds the data, the libraries and the work.
 
 ![ratios](numbers.svg)
 """

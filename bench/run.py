@@ -24,7 +24,7 @@ import report
 import side
 
 HERE = Path(__file__).parent
-PAIRS = 5
+PAIRS, FEW = 5, 3  # at full size, and in the short form, which looks but claims nothing
 POOLS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -114,7 +114,8 @@ def compare(path, case, rival, short, n_threads):
             # the first run compiles, fills caches and leaves its result; it does not count
             first = [one.run(leave) for one, leave in zip(sides, results, strict=True)]
             equal = same_quality(path, case, short, results)
-            runs = [[one.run() for one in sides] for _ in range(PAIRS if equal else 0)]
+            pairs = (FEW if short else PAIRS) if equal else 0
+            runs = [[one.run() for one in sides] for _ in range(pairs)]
         finally:
             for one in sides:
                 one.close()
