@@ -4,7 +4,7 @@ Letters: n rows, d columns, q classes (1 for two labels: a score is then the log
 X (n, d) dense or CSR, W (q, d + 1) with the intercepts last, scores Z (q, b) of a block of b rows.
 The Hessian is near S x G, the classes' mean covariance (q, q) times the Gram of X (d, d): in the
 eigenvectors of both it is diagonal whatever the penalty, so one decomposition serves a whole path. Wide X:
-G's diagonal only.
+G's diagonal only. Where scores vary, along the span of W, a sample of the rows corrects it (``span``).
 """
 
 from collections import deque
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml_core.kernels import gram, threads
+from ml_core.kernels import gram, span, threads
 from ml_core.kernels.gram import dense
 from ml_core.kernels.leastsquares import Factor
 from ml_core.kernels.secant import direction
@@ -21,6 +21,9 @@ EIGEN = 512  # columns up to which G is decomposed
 MEMORY = 20  # steps that L-BFGS remembers
 EXACT = 2500  # unknowns up to which the whole Hessian may be taken
 LEAST = 10  # steps before it is worth taking
+SPAN = 2, 4, 7  # steps before which the near Hessian is corrected along the span of W,
+WIDTH = 300  # in that many unknowns at most,
+ROWS = 64  # from so many rows for each of them
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def evaluate(p, W):
                 spread += np.diag(weighted.sum(axis=1)) - weighted @ P.T
                 P[codes, np.arange(len(codes))] -= 1
             P *= weight
-            slope[:, :d] += (Xb.T @ P.T).T
+            slope[:, :d] += P @ Xb
             slope[:, d] += P.sum(axis=1)
         return np.array(loss), slope, spread
 
@@ -133,6 +136,43 @@ def _near_inverse(p, spread, penalty):
         inner = inner * weights
         inner = inner if p.basis is None else inner @ p.basis.T
         return classes @ np.hstack([inner, R[:, -1:] * ones])
+
+    return apply
+
+
+def _along(p, W, spread, penalty):
+    """``_near_inverse``, exact along the span of W as far as a sample tells; None if that costs too much."""
+    n, d = p.X.shape
+    inner = W[:, :-1]
+    most = WIDTH // p.q - 1
+    if most < 1 or not inner.any():
+        return None
+    U = span.directions(inner, spread, (p.values, p.basis), min(most, d, p.q))
+    size = p.q * (U.shape[1] + 1)
+    step = max(1, n // (ROWS * size))
+    cells = n * d if isinstance(p.X, np.ndarray) else p.X.nnz
+    if (n // step) * size**2 + 20 * size**3 > 2 * cells * p.q:
+        return None
+    X, weight = gram.block(p.X, slice(None, None, step)), p.weight[::step]
+    if weight.sum() == 0:
+        return None
+    lift = (W[:, -1] - inner @ p.centre)[:, None]
+    weight = weight / weight.sum()
+    P = _share(np.ascontiguousarray((X @ inner.T).T) + lift, p.codes[::step], weight)[1]
+    T, ridge = X @ U - p.centre @ U, penalty * (U.T @ U)
+    if p.fit_intercept:
+        T, ridge = np.hstack([T, np.ones((len(T), 1))]), np.pad(ridge, (0, 1))
+    K = span.correction(span.curvature(T, P, weight), spread, ridge)
+    near = _near_inverse(p, spread, penalty)
+
+    def apply(R):
+        found, part = near(R), R[:, :-1] @ U
+        part = np.hstack([part, R[:, -1:]]) if p.fit_intercept else part
+        part = (K @ part.ravel()).reshape(part.shape)
+        found[:, :-1] += part[:, : U.shape[1]] @ U.T
+        if p.fit_intercept:
+            found[:, -1] += part[:, -1]
+        return found
 
     return apply
 
@@ -226,14 +266,16 @@ def descend(p, penalty, W, tol, max_iter):
 
     scale = np.append(np.sqrt(p.values if p.basis is None else p.basis**2 @ p.values), 1.0)
     loss, slope, spread = value(W)
-    pairs, small, spent, exact = deque(maxlen=MEMORY), 0, 0, None
+    pairs, small, spent, exact, along = deque(maxlen=MEMORY), 0, 0, None, None
     price = _price(p)
     for n_iter in range(1, max_iter + 1):
         if spent >= price:  # as much went into products as the Hessian costs: now it pays
             exact, spent = _exact_inverse(p, W, penalty), 0
             pairs.clear()
         spent += 1
-        step = direction(slope, pairs, exact or _near_inverse(p, spread, penalty))
+        if n_iter in SPAN and not exact:
+            along = _along(p, W, spread, penalty)
+        step = direction(slope, pairs, exact or along or _near_inverse(p, spread, penalty))
         fall, share = (slope * step).sum(), 1.0
         while True:
             new, new_slope, spread = value(W + share * step)

@@ -125,6 +125,36 @@ def test_the_exact_hessian_is_the_inverse_of_differences_of_slopes():
     assert_allclose(inverse(curved), step, atol=1e-6)
 
 
+@pytest.mark.parametrize(("q", "fit_intercept"), [(1, True), (3, True), (3, False)])
+def test_along_the_span_of_the_lines_the_near_inverse_is_exact(q, fit_intercept):
+    rng = np.random.default_rng(q)
+    X, W = rng.normal(size=(9000, 12)) + fit_intercept, rng.normal(size=(q, 13)) / 2
+    W[:, -1] *= fit_intercept
+    W -= W.mean(axis=0) * (q > 1)
+    codes = rng.integers(0, max(2, q), len(X))
+    p, _ = softmax.problem(X, codes, np.ones(len(X)), q, fit_intercept)
+    inverse = softmax._along(p, W, softmax.evaluate(p, W)[2], 1e-2)
+    slopes = [softmax.evaluate(p, W + h * W)[1] for h in (-1e-5, 1e-5)]
+    curved = (slopes[1] - slopes[0]) / 2e-5
+    curved[:, :-1] += 1e-2 * W[:, :-1]
+    near = softmax._near_inverse(p, softmax.evaluate(p, W)[2], 1e-2)
+    right, wrong = (np.abs(found(curved) - W).max() / np.abs(W).max() for found in (inverse, near))
+    assert right < 0.1 < wrong
+    tried = rng.normal(size=(50, q, 13))
+    tried[..., -1] *= fit_intercept
+    tried -= tried.mean(axis=1, keepdims=True) * (q > 1)
+    assert min((R * inverse(R)).sum() for R in tried) > 0
+
+
+def test_a_span_too_costly_for_its_rows_is_left_alone():
+    X, codes, weight = problem(4, n=60, q=3)
+    p, _ = softmax.problem(X, codes, weight, 3, True)
+    W = np.random.default_rng(0).normal(size=(3, 4))
+    spread = softmax.evaluate(p, W)[2]
+    assert softmax._along(p, W, spread, 1e-2) is None
+    assert softmax._along(p, np.zeros((3, 4)), spread, 1e-2) is None
+
+
 def test_many_problems_at_once_are_evaluated_as_one_by_one():
     rng = np.random.default_rng(0)
     X, positive = rng.normal(size=(700, 5)) + 1, rng.random(700) < 0.4
