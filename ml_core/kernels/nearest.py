@@ -66,7 +66,7 @@ def planted(X, k, metric, n_threads, anyway=False):
     tree = kdtree.plant(X, lambda work, jobs: each(work, jobs, n_threads))
     if metric[0] == SQUARES and not anyway:
         some = X[:: max(1, len(X) // 64)].astype(np.float64)
-        leaves = _climb_rows(tree, some, np.arange(len(some)), _heaps(len(some), min(k, len(X))), metric)
+        leaves = _climb_rows(tree, some, np.arange(len(some)), heaps(len(some), min(k, len(X))), metric)
         if leaves / len(some) * LEAVES > len(X):
             return None
     return tuple(tree)
@@ -74,7 +74,7 @@ def planted(X, k, metric, n_threads, anyway=False):
 
 def _small(X, Q, k, metric, n_threads):
     """NumPy only."""
-    best = _heaps(len(Q), k)
+    best = heaps(len(Q), k)
     frame = _frame(X, Q)
 
     def work(rows):
@@ -85,7 +85,8 @@ def _small(X, Q, k, metric, n_threads):
     return best
 
 
-def _heaps(m, k):
+def heaps(m, k):
+    """Empty places: distances (m, k) of inf and indices (m, k) later than every point."""
     return np.full((m, k), np.inf), np.full((m, k), NOBODY)
 
 
@@ -115,7 +116,7 @@ def _sift(X, Q, k, frame):
     """
     lanes, square = _lanes(Q, frame)
     length, unit = np.sqrt(square), frame[1] ** 2
-    best = _heaps(len(Q), k)
+    best = heaps(len(Q), k)
     start, size = 0, max(1024, 4 * k)
     # memory costs most when touched first: one room for all chunks
     room = np.empty(len(Q) * min(max(size, WIDTH), len(X)), np.float32)
@@ -129,15 +130,15 @@ def _sift(X, Q, k, frame):
             bound = np.maximum(bound, 0) + 4 * _blur(length, np.sqrt(far.max()), X.shape[1])
         else:
             bound = best[0][:, -1] * unit
-        rows, columns = _where(score <= _limit(bound, length, np.sqrt(far.max()), X.shape[1])[:, None])
+        rows, columns = where(score <= _limit(bound, length, np.sqrt(far.max()), X.shape[1])[:, None])
         if len(rows) > len(Q) * (16 * k + 256):
             return None
-        best = _merge(best, rows, columns + start, pairs(Q, X, rows, columns + start))
+        best = merge(best, rows, columns + start, pairs(Q, X, rows, columns + start))
         start, size = cut.stop, max(size, min(2 * size, WIDTH))
     return best
 
 
-def _where(few):
+def where(few):
     """Rows and columns of what is true; NumPy searches one dimension several times as fast as two."""
     return np.divmod(np.flatnonzero(few), few.shape[1])
 
@@ -160,37 +161,39 @@ def _limit(bound, length, radius, d):
     return np.where(np.isfinite(bound), value, 3e38).astype(np.float32)
 
 
-def _merge(best, rows, index, total):
+def merge(best, rows, index, total):
     """The k nearest of best (m, k) and of candidates (c,) in order of rows, then index."""
     m, k = best[0].shape
     counts = np.bincount(rows, minlength=m)
     width = k + counts.max(initial=0)
     place = k + np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    far, who = _heaps(m, width)
+    far, who = heaps(m, width)
     far[:, :k], who[:, :k] = best
     far[rows, place], who[rows, place] = total, index
-    first = np.argsort(far, axis=1, kind="stable")[:, :k]  # stable: those before have the smaller index
-    return np.take_along_axis(far, first, axis=1), np.take_along_axis(who, first, axis=1)
+    order = np.argsort(far, axis=1, kind="stable")[:, :k]  # stable: those before have the smaller index
+    return np.take_along_axis(far, order, axis=1), np.take_along_axis(who, order, axis=1)
 
 
 def _plain(X, Q, k, metric):
     """The same by all distances, a chunk of points at a time."""
-    best = _heaps(len(Q), k)
+    best = heaps(len(Q), k)
     size = max(k, (1 << 21) // len(Q))
     for cut in slices(len(X), size):
         total = between(Q, X[cut], metric)
-        if total.shape[1] > k:
-            kth = np.partition(total, k - 1, axis=1)[:, k - 1, None]
-            keep = total <= kth
-            if keep.sum() > len(Q) * k:  # ties: the first ones
-                keep &= (total < kth) | (
-                    np.cumsum(total == kth, axis=1) <= k - (total < kth).sum(axis=1)[:, None]
-                )
-            rows, columns = _where(keep)
-        else:
-            rows, columns = np.divmod(np.arange(total.size), total.shape[1])
-        best = _merge(best, rows, columns + cut.start, total[rows, columns])
+        rows, columns = first(total, k)
+        best = merge(best, rows, columns + cut.start, total[rows, columns])
     return best
+
+
+def first(total, k):
+    """Rows and columns of the k smallest of each row of total (m, n); of equal ones the first columns."""
+    if total.shape[1] <= k:
+        return np.divmod(np.arange(total.size), total.shape[1])
+    kth = np.partition(total, k - 1, axis=1)[:, k - 1, None]
+    keep = total <= kth
+    if keep.sum() > len(total) * k:
+        keep &= (total < kth) | (np.cumsum(total == kth, axis=1) <= k - (total < kth).sum(axis=1)[:, None])
+    return where(keep)
 
 
 def _scan(X, Q, k, n_threads):
@@ -201,7 +204,7 @@ def _scan(X, Q, k, n_threads):
     negated, square = _lanes(Q, frame)
     np.negative(negated, out=negated)
     queries = scan.Queries(Q, negated, np.sqrt(square))
-    best = scan.Best(*_heaps(len(Q), k))
+    best = scan.Best(*heaps(len(Q), k))
     cuts = [(rows.start, rows.stop) for rows in slices(len(Q), TILE)]
     size = max(1, CHUNK // (d * tiles.LANES))
     blocks = min(size, -(-len(X) // tiles.LANES))
@@ -210,8 +213,8 @@ def _scan(X, Q, k, n_threads):
     for rows in slices(len(X), size * tiles.LANES):
         used = -(-(rows.stop - rows.start) // tiles.LANES)
 
-        def fill(some, first=rows.start, last=rows.stop):
-            part = X[first + some.start * tiles.LANES : min(first + some.stop * tiles.LANES, last)]
+        def fill(some, begin=rows.start, last=rows.stop):
+            part = X[begin + some.start * tiles.LANES : min(begin + some.stop * tiles.LANES, last)]
             radius[some] = tiles.fill(part, frame, lanes[some], half[some])
 
         each(fill, slices(used, 64), n_threads)
@@ -238,7 +241,7 @@ def _climb(tree, Q, k, metric, n_threads):
     if not isinstance(tree, tuple):
         tree = kdtree.plant(tree, lambda work, jobs: each(work, jobs, n_threads))
     tree, Q = kdtree.Tree(*tree), Q.astype(np.float64)
-    best = _heaps(len(Q), k)
+    best = heaps(len(Q), k)
     leaf = np.empty(len(Q), np.int64)
     kdtree.leaf_of(tree, Q, leaf)
     order = np.argsort(leaf, kind="stable")

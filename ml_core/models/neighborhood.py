@@ -1,12 +1,14 @@
 """What both neighbour models share: reading the points, finding the nearest, weighing them."""
 
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.sparse import csr_array, issparse
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ml_core.kernels import nearest, workers
+from ml_core.kernels import nearest, nearest_sparse, workers
 from ml_core.kernels.distance import LARGEST, POWERS, SQUARES, SUMS, unit_rows
 
 METRICS = {
@@ -18,6 +20,7 @@ METRICS = {
     "chebyshev": (LARGEST, np.inf),
     "cosine": (SQUARES, 2.0),
 }
+FILL = 1 << 24  # numbers that a sparse X may fill: 128 MB in float64
 PLANT = 100_000  # rows from which a tree grown at fit pays; below, NumPy may be all that is ever needed
 CONSTRAINTS = {
     "n_neighbors": [Interval(Integral, 1, None, closed="left")],
@@ -53,34 +56,53 @@ def remember(model, X):
     model.effective_metric_, measure = measure_of(model)
     model.effective_metric_params_ = {"p": measure[1]} if model.effective_metric_ == "minkowski" else {}
     model.n_samples_fit_ = X.shape[0]
+    asked = model.algorithm in ("kd_tree", "ball_tree")
+    if issparse(X):
+        if asked:
+            warnings.warn("cannot use tree with sparse input: using brute force", stacklevel=3)
+        asked, X = False, _filled(X, model.metric)
     model._fit_X = X
-    model._points, model._tree = X, None
+    model._points, model._tree, model._fit_method = X, None, "brute"
     if model.metric == "precomputed":
         if X.shape[0] != X.shape[1]:
             raise ValueError(f"a precomputed matrix of distances must be square, got {X.shape}")
         not_negative(X)
-        model._fit_method = "brute"
         return
     if model.metric == "cosine":
-        model._points = unit_rows(X)
-    asked = model.algorithm in ("kd_tree", "ball_tree")
+        model._points = _unit(X)
+    if issparse(X):
+        return
     tried = model.algorithm == "auto" and len(X) >= PLANT
     if asked or (tried and (measure[0] != SQUARES or X.shape[1] <= nearest.FEW)):
         model._tree = nearest.planted(
             model._points, model.n_neighbors, measure, workers.count(model.n_jobs), asked
         )
-    model._fit_method = "kd_tree" if model._tree is not None else "brute"
+        model._fit_method = "brute" if model._tree is None else "kd_tree"
+
+
+def _filled(X, metric):
+    """CSR X, filled in where that is about as small, or small enough and faster; distances stay sparse."""
+    cells = X.shape[0] * X.shape[1]
+    faster = cells <= FILL and (16 * X.nnz >= cells or X.shape[1] <= nearest.FEW)
+    if metric != "precomputed" and (faster or 3 * X.nnz >= cells):
+        return X.toarray(order="C")
+    return csr_array(X)
+
+
+def _unit(X):
+    return nearest_sparse.unit_rows(X) if issparse(X) else unit_rows(X)
 
 
 def not_negative(X):
     """Refuse negative distances."""
-    if X.min(initial=0) < 0:
-        raise ValueError(f"Negative values in data: a distance must be >= 0, got {X.min():g}")
+    least = X.data.min(initial=0) if issparse(X) else X.min(initial=0)
+    if least < 0:
+        raise ValueError(f"Negative values in data: a distance must be >= 0, got {least:g}")
 
 
 def read_queries(model, X):
     """X (m, d) checked against the points of fit."""
-    X = validate_data(model, X, dtype=[np.float64, np.float32], order="C", reset=False)
+    X = validate_data(model, X, dtype=[np.float64, np.float32], order="C", accept_sparse="csr", reset=False)
     if model.metric == "precomputed":
         not_negative(X)
     return X
@@ -102,7 +124,7 @@ def find(model, X, k):
     if k < 1:
         raise ValueError(f"Expected n_neighbors > 0. Got {k}")
     if k > most:
-        sign, rows = ("<=", len(X)) if X is not None else ("<", n)
+        sign, rows = ("<=", X.shape[0] if issparse(X) else len(X)) if X is not None else ("<", n)
         raise ValueError(
             f"Expected n_neighbors {sign} n_samples_fit, but n_neighbors = {k}, n_samples_fit = {n}, "
             f"n_samples = {rows}. Lower n_neighbors or fit on more rows"
@@ -117,34 +139,60 @@ def find(model, X, k):
 
 def _search(model, X, k):
     if model.metric == "precomputed":
-        return _nearest_of_row(X, k)
-    Q = unit_rows(X) if model.metric == "cosine" else X
+        return nearest_sparse.of_graph(X, k) if issparse(X) else _nearest_of_row(X, k)
+    if issparse(X) and not issparse(model._points):
+        return _search_filled(model, X, k)
+    if issparse(model._points):
+        X = csr_array(X)
+    Q = _unit(X) if model.metric == "cosine" else X
     if Q.dtype != model._points.dtype:
         Q = Q.astype(np.float64)
-    measure = measure_of(model)[1]
-    distance, index = nearest.search(model._points, Q, k, measure, model._tree, workers.count(model.n_jobs))
+    distance, index = _measured(model, Q, k)
     if model.metric == "cosine":
         distance = distance**2 / 2
         # a zero row has no direction: its distance is 1 to everything, as 1 - 0
-        blank = ~model._points.any(axis=1)
-        if blank.any() or not Q.any(axis=1).all():
+        if _blank(model._points) or _blank(Q):
             return _cosine_with_blanks(model, Q, k)
     return distance, index
 
 
+def _measured(model, Q, k):
+    measure, n_threads = measure_of(model)[1], workers.count(model.n_jobs)
+    if issparse(Q):
+        return nearest_sparse.search(model._points, Q, k, measure, n_threads)
+    return nearest.search(model._points, Q, k, measure, model._tree, n_threads)
+
+
+def _search_filled(model, X, k):
+    """Sparse queries among filled-in points, FILL numbers at a time."""
+    cuts = workers.slices(X.shape[0], max(1, FILL // X.shape[1]))
+    parts = [_search(model, X[cut].toarray(order="C"), k) for cut in cuts]
+    return tuple(np.vstack(part) for part in zip(*parts, strict=True))
+
+
+def _blank(X):
+    """Whether some row is zero."""
+    if not issparse(X):
+        return not X.any(axis=1).all()
+    return bool((nearest_sparse.row_by_row(np.maximum, np.abs(X.data), X.indptr) == 0).any())
+
+
 def _nearest_of_row(D, k):
     """k smallest of each row of D (m, n), the earlier of equal ones first."""
-    index = np.argsort(D, axis=1, kind="stable")[:, :k]
-    return np.take_along_axis(D, index, axis=1), index
+    rows, columns = nearest.first(D, k)
+    return nearest.merge(nearest.heaps(len(D), k), rows, columns, D[rows, columns])
 
 
 def _cosine_with_blanks(model, Q, k):
     """Neighbours by cosine where some row is zero, a few queries at a time."""
 
-    def work(rows):
-        return _nearest_of_row(np.clip(1 - Q[rows] @ model._points.T, 0, 2), k)
+    across = csr_array(model._points.T) if issparse(Q) else model._points.T
 
-    cuts = workers.slices(len(Q), max(1, (1 << 22) // model.n_samples_fit_))
+    def work(rows):
+        product = Q[rows] @ across
+        return _nearest_of_row(np.clip(1 - (product.toarray() if issparse(Q) else product), 0, 2), k)
+
+    cuts = workers.slices(Q.shape[0], max(1, (1 << 22) // model.n_samples_fit_))
     parts = workers.each(work, cuts, workers.count(model.n_jobs))
     return tuple(np.vstack(part) for part in zip(*parts, strict=True))
 

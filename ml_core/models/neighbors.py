@@ -3,7 +3,7 @@
 Letters: X (n, d), y (n,) or (n, t), m queries, k neighbours, q classes.
 Of equally far points the earlier row is nearer. Up to 2e8 pairs of a query and a point NumPy alone
 searches, and no compiler is waited for; larger searches run kernels that Numba compiles once a machine.
-Both give the same bits, at any number of threads.
+Both give the same bits, at any number of threads. Sparse X, where too large to fill in, is searched as it is.
 """
 
 import warnings
@@ -67,7 +67,7 @@ class KNeighborsClassifier(MultiOutputMixin, ClassifierMixin, BaseEstimator):
     def fit(self, X, y):
         """Keep X (n, d) and y (n,) or (n, t); learn classes_, a list of them where y has several columns."""
         self._validate_params()
-        X, y = validate_data(self, X, y, dtype=FLOATS, order="C", multi_output=True)
+        X, y = validate_data(self, X, y, dtype=FLOATS, order="C", accept_sparse="csr", multi_output=True)
         check_classification_targets(y)
         self.outputs_2d_ = y.ndim == 2 and y.shape[1] > 1
         if y.ndim == 2 and not self.outputs_2d_:
@@ -141,6 +141,7 @@ class KNeighborsClassifier(MultiOutputMixin, ClassifierMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
         tags.input_tags.pairwise = tags.input_tags.positive_only = self.metric == "precomputed"
         tags.classifier_tags.multi_label = True
         return tags
@@ -186,7 +187,9 @@ class KNeighborsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def fit(self, X, y):
         """Keep X (n, d) and y (n,) or (n, t)."""
         self._validate_params()
-        X, self._y = validate_data(self, X, y, dtype=FLOATS, order="C", multi_output=True, y_numeric=True)
+        X, self._y = validate_data(
+            self, X, y, dtype=FLOATS, order="C", accept_sparse="csr", multi_output=True, y_numeric=True
+        )
         remember(self, X)
         return self
 
@@ -213,6 +216,7 @@ class KNeighborsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
         tags.input_tags.pairwise = tags.input_tags.positive_only = self.metric == "precomputed"
         return tags
 

@@ -1,6 +1,7 @@
 """A whole grid of neighbour models from one search a fold: k nearest are the first k of the most asked."""
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import clone, is_classifier
 
 from ml_core.kernels import nearest
@@ -14,7 +15,8 @@ def score_all(model, X, y, candidates, folds, scorer):
     scores = np.full((len(candidates), len(folds)), np.nan)
     plan = _plan(model, candidates)
     judge = _judge(model, scorer)
-    nearest.expect(len(plan) * sum(len(train) * len(test) for train, test in folds))
+    if not issparse(X):
+        nearest.expect(len(plan) * sum(len(train) * len(test) for train, test in folds))
     for j, (train, test) in enumerate(folds if plan else []):
         parts = [scoring.rows_of(whole, rows) for rows in (train, test) for whole in (X, y)]
         for members in plan:
