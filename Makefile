@@ -42,15 +42,17 @@ format: $(VENV)/.dev      ## ruff: mend what can be mended
 ui: $(VENV)/.main         ## the MLflow UI on http://127.0.0.1:5000
 	@PATH="$(CURDIR)/$(BIN):$$PATH" mlflow ui --host 127.0.0.1 --port 5000 --workers 1
 
-bench: $(VENV)/.dev       ## short form of every claim in docs/numbers.md, under ten minutes
+bench: $(VENV)/.bench     ## short form of every claim in docs/numbers.md, under ten minutes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python bench/run.py --short
 
-bench-full: $(VENV)/.dev  ## every claim at full size
+bench-full: $(VENV)/.bench ## every claim at full size
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python bench/run.py
 
-lock:                     ## resolve pyproject.toml anew into the two locks (needs uv)
+lock:                     ## resolve pyproject.toml anew into the locks (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q --upgrade --extra build -o requirements.lock
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q --upgrade --extra build --extra dev -o requirements-dev.lock
+	cp requirements-dev.lock requirements-bench.lock  # the rivals join the very same releases
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q --extra build --extra dev --extra bench -o requirements-bench.lock
 
 env: $(VENV)/.main        ## only the environment of the main job
 env-dev: $(VENV)/.dev     ## the environment with the tools for tests
@@ -66,3 +68,7 @@ $(VENV)/.main: requirements.lock pyproject.toml
 $(VENV)/.dev: requirements-dev.lock pyproject.toml
 	@sh .ci/install "$(PYTHON)" "$(VENV)" requirements-dev.lock
 	@touch $@ $(VENV)/.main
+
+$(VENV)/.bench: requirements-bench.lock $(VENV)/.dev
+	@sh .ci/install "$(PYTHON)" "$(VENV)" requirements-bench.lock
+	@touch $@
