@@ -10,9 +10,12 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted(path for part in ("ml_core", "bench", "dags") for path in (ROOT / part).rglob("*.py"))
 TOP = {
     "pyproject.toml", "dags", "ml_core", "conf", "dvc.yaml", "params.yaml", "tests", "README.md",
-    "bench", "docs", "Makefile", ".ci", "requirements.lock", "requirements-dev.lock", "LICENSE",
-    ".gitignore", ".dvc", ".dvcignore", "dvc.lock", ".github",
+    "bench", "docs", "Makefile", ".ci", "LICENSE", ".gitignore", ".dvc", ".dvcignore", "dvc.lock",
+    ".github", ".gitlab-ci.yml",
 }  # fmt: skip
+
+
+LOCKS = sorted(path.name for path in ROOT.glob("requirements*.lock"))
 
 
 def listed():
@@ -43,11 +46,11 @@ def test_packages_hold_nothing_but_a_docstring():
 
 
 def test_the_top_level_is_the_fixed_one():
-    assert {name.split("/")[0] for name in listed()} <= TOP
+    assert {name.split("/")[0] for name in listed()} <= TOP | set(LOCKS)
 
 
 def test_locks_carry_hashes_and_no_addresses():
-    for name in ("requirements.lock", "requirements-dev.lock"):
+    for name in LOCKS:
         text = (ROOT / name).read_text()
         assert "://" not in text and "--index" not in text and "--find-links" not in text
         pins = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
@@ -55,10 +58,10 @@ def test_locks_carry_hashes_and_no_addresses():
         assert text.count("--hash=sha256:") >= len(pins)
 
 
-def test_the_main_lock_is_a_part_of_the_one_for_tests():
-    pins = [set(_pins(name)) for name in ("requirements.lock", "requirements-dev.lock")]
-    assert pins[0] <= pins[1]
-    assert not any(pin.split("==")[0] in {"apache-airflow", "ray", "evidently", "torch"} for pin in pins[0])
+def test_the_main_lock_is_a_part_of_the_one_for_tests_and_that_of_the_bench():
+    main, dev, bench = (set(_pins(f"requirements{part}.lock")) for part in ("", "-dev", "-bench"))
+    assert main <= dev <= bench
+    assert not any(pin.split("==")[0] in {"apache-airflow", "ray", "evidently", "torch"} for pin in main)
 
 
 def _pins(name):
