@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 FLOOR = {
     "ml_core.outcome": 0, "ml_core.progress": 0, "ml_core.kernels": 0,
     "ml_core.models": 1, "ml_core.features": 1, "ml_core.data": 1,
-    "ml_core.search": 2, "ml_core.measure": 2, "ml_core.plots": 2,
+    "ml_core.search": 2, "ml_core.measure": 2, "ml_core.plots": 2, "ml_core.gates": 2,
     "ml_core.report": 3, "ml_core.steps": 3, "ml_core.tracking": 3, "ml_core.plan": 3, "ml_core.runner": 3,
     "ml_core.settled": 3,
     "ml_core.cli": 4, "ml_core.__main__": 4,
@@ -19,6 +19,7 @@ FLOOR = {
 NEIGHBOURS = {
     ("ml_core.steps", "ml_core.tracking"), ("ml_core.steps", "ml_core.report"),
     ("ml_core.report", "ml_core.plots"), ("ml_core.plots", "ml_core.measure"),
+    ("ml_core.gates", "ml_core.measure"), ("ml_core.report", "ml_core.gates"),
     ("ml_core.runner", "ml_core.plan"), ("ml_core.settled", "ml_core.plan"),
     ("ml_core.__main__", "ml_core.cli"),
     ("ml_core.tracking", "ml_core.plan"),
