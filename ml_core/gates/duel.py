@@ -122,7 +122,7 @@ class Duel:
             raise CheckFailed("there is no champion to compare with")
         if not len(self.fair):
             raise CheckFailed(
-                f"of {len(self.row)} test rows 0 are left that neither model was trained on; judge on rows that "
-                "are new to both"
+                f"of {len(self.row)} test rows 0 are left that neither model was trained on; judge on rows "
+                "that are new to both"
             )
         return self.candidate.answers.take(self.fair), self.champion.answers.take(self.fair)
