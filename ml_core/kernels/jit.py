@@ -20,7 +20,10 @@ def folder():
     digest = hashlib.sha256()
     for path in sorted(here.glob("*.py")):
         text = path.read_bytes()
-        if path.name in ("jit.py", "records.py", "prefetch.py") or b"from ml_core.kernels.jit import" in text:
+        if (
+            path.name in ("jit.py", "records.py", "trees.py", "prefetch.py")
+            or b"from ml_core.kernels.jit import" in text
+        ):
             digest.update(path.name.encode() + text)
     # bounds checks change the code but not numba's key for it
     checked = "-checked" if config.BOUNDSCHECK else ""

@@ -1,0 +1,134 @@
+"""Send rows down trees, compiled: binned rows in blocks, or raw numbers without binning them.
+
+Letters as in ``trees``. Rows of a block go down a tree in step, those that have arrived dropping out: each
+step of a row waits for memory, and other rows use the wait.
+"""
+
+import numpy as np
+from numba import prange
+
+from ml_core.kernels.jit import jit
+from ml_core.kernels.trees import Walk
+
+ROWS = 256  # a block's codes stay in the first-level cache while all trees pass
+BYTE, COLUMN = np.uint64(0xFF), np.uint64(0xFFFFFF)
+
+
+@jit()
+def settle(words, codes, at, active):
+    """at (r,) uint64 = the leaves of codes (r, d) in the tree of words (m,), which has no sets."""
+    d, flat, one = np.uint64(codes.shape[1]), codes.reshape(codes.size), np.uint64(1)
+    n_active = len(codes)
+    for i in range(n_active):
+        at[i], active[i] = np.uint64(0), np.uint64(i)
+    while n_active > 0:
+        k = 0
+        for p in range(n_active):
+            i = active[p]
+            node = at[i]
+            word = words[node]
+            code = np.uint64(flat[i * d + (word >> np.uint64(16) & COLUMN)])
+            right = (code - (word >> np.uint64(8))) & BYTE < word & BYTE
+            following = (word >> np.uint64(40)) + (one if right else np.uint64(0))
+            active[k] = i
+            k += following != node
+            at[i] = following
+        n_active = k
+
+
+@jit()
+def settle_mixed(walk, first, codes, at):
+    """As ``settle`` for a tree that begins at node ``first`` and has sets."""
+    for i in range(len(codes)):
+        node = np.uint64(0)
+        while True:
+            word = walk.words[first + node]
+            code = np.uint64(codes[i, word >> np.uint64(16) & COLUMN])
+            right = (code - (word >> np.uint64(8))) & BYTE < word & BYTE
+            which = walk.set_of[first + node]
+            if which >= 0:
+                right = walk.sets[which, code >> np.uint64(6)] >> (code & np.uint64(63)) & np.uint64(1) == 0
+            following = (word >> np.uint64(40)) + (np.uint64(1) if right else np.uint64(0))
+            if following == node:
+                break
+            node = following
+        at[i] = node
+
+
+@jit()
+def settle_tree(walk, tree, codes, at, active):
+    """at (r,) = the leaves of codes (r, d) in one tree, within the tree."""
+    first, last = walk.start[tree], walk.start[tree + 1]
+    if walk.mixed[tree]:
+        settle_mixed(walk, np.uint64(first), codes, at)
+    else:
+        settle(walk.words[first:last], codes, at, active)
+
+
+@jit()
+def add_block(walk, codes, raw):
+    """raw (r, q) += the leaves' values of codes (r, d), tree after tree."""
+    r, width = len(codes), walk.value.shape[1]
+    at, active = np.empty(r, np.uint64), np.empty(r, np.uint64)
+    for tree in range(len(walk.output)):
+        settle_tree(walk, tree, codes, at, active)
+        first, column = np.uint64(walk.start[tree]), walk.output[tree]
+        for i in range(r):
+            for c in range(width):
+                raw[i, column + c] += walk.value[first + at[i], c]
+
+
+@jit(parallel=True)
+def add_values(walk, codes, raw):
+    """raw (n, q) += the leaves' values of codes (n, d) uint8, tree after tree."""
+    n = len(codes)
+    words, set_of, sets, value, start, output, mixed = walk
+    for block in prange((n + ROWS - 1) // ROWS):
+        first, last = block * ROWS, min(block * ROWS + ROWS, n)
+        add_block(Walk(words, set_of, sets, value, start, output, mixed), codes[first:last], raw[first:last])
+
+
+@jit(parallel=True)
+def leaves(walk, codes, found):
+    """found (n, t) int32 = the leaf each row of codes (n, d) reaches in each tree, within the tree."""
+    n = len(codes)
+    words, set_of, sets, value, start, output, mixed = walk
+    for block in prange((n + ROWS - 1) // ROWS):
+        first, last = block * ROWS, min(block * ROWS + ROWS, n)
+        own = Walk(words, set_of, sets, value, start, output, mixed)
+        at, active = np.empty(last - first, np.uint64), np.empty(last - first, np.uint64)
+        for tree in range(len(output)):
+            settle_tree(own, tree, codes[first:last], at, active)
+            for i in range(last - first):
+                found[first + i, tree] = np.int32(at[i])
+
+
+@jit()
+def leaf_of_numbers(trees, root, x, codes):
+    """The leaf of one row in the tree that begins at node ``root``; codes (d,): of columns with sets."""
+    node = np.int64(root)
+    while True:
+        left, j, which = np.int64(trees.left[node]) + root, trees.column[node], trees.set_of[node]
+        if left == node:
+            return node
+        if which >= 0:
+            code = np.uint64(codes[j])
+            goes = trees.sets[which, code >> np.uint64(6)] >> (code & np.uint64(63)) & np.uint64(1) == 1
+        elif np.isnan(x[j]):
+            goes = trees.missing_left[node]
+        else:
+            goes = x[j] <= trees.threshold[node]
+        node = left if goes else left + 1
+
+
+@jit()
+def add_raw_values(trees, X, codes, raw):
+    """raw (n, q) += the leaves' values of numbers X (n, d), nan for missing; codes (n, d) uint8: those of
+    columns with sets.
+    """
+    width = trees.value.shape[1]
+    for i in range(len(X)):
+        for tree in range(len(trees.output)):
+            leaf, column = leaf_of_numbers(trees, trees.start[tree], X[i], codes[i]), trees.output[tree]
+            for c in range(width):
+                raw[i, column + c] += trees.value[leaf, c]
