@@ -17,6 +17,7 @@ def main(work: Path) -> None:
     from ml_core.models.logistic import LogisticRegression
     from ml_core.search.folds import Folds
     from ml_core.search.grid import Grid
+    from ml_core.search.settings import Settings
     from ml_core.steps.evaluate import evaluate
     from ml_core.steps.explain import explain
     from ml_core.steps.ingest import ingest
@@ -36,7 +37,7 @@ def main(work: Path) -> None:
     model = {"estimator": {"classification": LogisticRegression(C=1.0)}, "space": space}
     do(ingest, Embedded(name="breast_cancer", path="", target="diagnosis"))
     do(prepare, rules=Rules(), split=Split(method="stratified", test=0.2, seed=0))
-    do(search, Columns(), model, strategy=Grid(points=9), folds=Folds(n=5, seed=0), scoring="auto")
+    do(search, Columns(), model, Settings(Grid(points=9), Folds(n=5, seed=0)))
     do(train, Columns(), model)
     do(evaluate)
     do(explain)

@@ -1,110 +1,145 @@
 """Drive a strategy over a problem: candidates out, scores back, and what came of all of them.
 
-The strategy never sees data; where candidates are judged is the engine's business: ``local.evaluate`` here,
-anything with its signature elsewhere. ``record`` hears of each Result first, so that a journal can keep it.
+The strategy never sees data; where candidates are judged is the engine's business: ``Local`` here, anything
+that takes its arguments elsewhere. What is finished goes to the journal first, and is not done again.
 """
 
 import warnings
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from ml_core.progress import track
-from ml_core.search import local
-from ml_core.search.local import Problem
+from ml_core.search.budget import Budget
+from ml_core.search.journal import Journal
+from ml_core.search.local import Local
+from ml_core.search.problem import Problem
 from ml_core.search.space import Space
 from ml_core.search.subject import check_names
+from ml_core.search.trials import Table, Trials, joined
+from ml_core.search.units import planned
 
-
-@dataclass(frozen=True)
-class Trials:
-    """Everything that was tried, in the order of the strategy: k candidates, f folds.
-
-    Attributes
-    ----------
-    candidates : k dicts; shares : (k,) of the training rows each was fitted on
-    scores, seconds : (k, f); a failed fold is nan
-    errors : k texts or None, of the first fold that failed
-    """
-
-    candidates: list
-    shares: np.ndarray
-    scores: np.ndarray
-    seconds: np.ndarray
-    errors: list
-
-    @property
-    def mean(self):
-        """Mean scores (k,); nan when a fold failed."""
-        return self.scores.mean(axis=1)
-
-    @property
-    def spread(self):
-        """Standard deviations over folds (k,), as scikit-learn's std_test_score."""
-        return self.scores.std(axis=1)
-
-    @property
-    def best(self):
-        """The best mean among those fitted on most rows, the first of equals; None when all failed."""
-        mean = np.where(np.isnan(self.mean), -np.inf, self.mean)
-        mean[self.shares < self.shares.max()] = -np.inf
-        return int(np.argmax(mean)) if np.isfinite(mean).any() else None
-
-    def failures(self):
-        """[(error, candidates it stopped)], the commonest first."""
-        return Counter(error for error in self.errors if error is not None).most_common()
+PIECE = 20  # candidates that are judged before a budget of seconds or patience is looked at again
 
 
 def search(
     problem: Problem,
     space: Space,
     strategy,
-    engine: Callable = local.evaluate,
-    record: Callable | None = None,
+    engine: Callable | None = None,
+    record: Journal | None = None,
+    budget: Budget | None = None,
 ) -> Trials:
-    """Ask ``strategy`` for candidates of ``space`` until it stops, and have ``engine`` judge them.
+    """Ask ``strategy`` for candidates of ``space`` until it or ``budget`` ends; have ``engine`` judge them.
 
-    ``record(candidate, share, result)`` is called for every Result as it comes in.
+    ``record`` hears of each finished unit of work at once, and is asked before anything is done.
     """
-    check_names(problem.estimator, space.axes)
+    check_space(problem, space)
+    if hasattr(strategy, "fitting"):
+        strategy = strategy.fitting(min(len(train) for train, _ in problem.folds))
     rng = np.random.default_rng(getattr(strategy, "seed", 0))
-    batches = strategy.batches(space, rng)
-    tried, means = [], None
+    session = Session(problem, engine or Local(), record or Journal(), budget or Budget())
+    batches, means = strategy.batches(space, rng), None
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # one warning a fit would bury what matters; failures are in the table
-        while True:
+        # one warning a fit would bury what matters; failures are in the table
+        warnings.simplefilter("ignore")
+        while session.stopped is None:
             try:
                 candidates, share = batches.send(means)
             except StopIteration:
                 break
-            batch = _judged(problem, candidates, share, engine, record)
-            tried.append(batch)
-            means = batch.mean
-    if not sum(len(batch.candidates) for batch in tried):
+            means = session.judge(candidates, share)
+    found = session.trials()
+    if not found.candidates and session.stopped:
+        raise ValueError(f"{session.stopped} before one trial was finished; allow more")
+    if not found.candidates:
         raise ValueError(f"search.strategy: {type(strategy).__name__} gave no candidate; check its settings")
-    return Trials(
-        [candidate for batch in tried for candidate in batch.candidates],
-        *(np.concatenate([getattr(b, name) for b in tried]) for name in ("shares", "scores", "seconds")),
-        [error for batch in tried for error in batch.errors],
-    )
+    return found
 
 
-def _judged(problem, candidates, share, engine, record):
-    """Trials of one batch."""
-    shape = (len(candidates), len(problem.folds))
-    scores, seconds, errors = np.full(shape, np.nan), np.zeros(shape), {}
-    results = engine(problem, candidates, share) if candidates else ()
-    for result in track(results, "search", total=shape[0] * shape[1]):
-        if record is not None:
-            record(candidates[result.candidate], share, result)
-        place = result.candidate, result.fold
-        scores[place], seconds[place] = result.score, result.seconds
-        if result.error is not None:
-            errors[place] = result.error
-    first = [min((j for k, j in errors if k == i), default=None) for i in range(len(candidates))]
-    texts = [None if j is None else errors[i, j] for i, j in enumerate(first)]
-    return Trials(list(candidates), np.full(len(candidates), float(share)), scores, seconds, texts)
+def check_space(problem: Problem, space) -> None:
+    """ValueError for the first axis that is no parameter of the estimator, or of the family it names."""
+    if not isinstance(problem.estimator, dict):
+        several = isinstance(problem.features, dict)
+        check_names(problem.estimator, [name for name in space.axes if name != "features" or not several])
+        return
+    for name in space.axes:
+        family, dot, parameter = name.partition(".")
+        if dot and family in problem.estimator:
+            check_names(problem.estimator[family], [parameter], f"model.families.{family}.space")
+        elif dot or name not in ("family", "features"):
+            families = ", ".join(problem.estimator)
+            raise ValueError(f"search: the space has {name!r}, but the families are {families}")
+
+
+class Session:
+    """One search on its way: what was tried, and whether it goes on."""
+
+    def __init__(self, problem, engine, journal, budget):
+        self.problem, self.engine, self.journal, self.budget = problem, engine, journal, budget
+        self.tried, self.stopped = [], None
+
+    def judge(self, candidates, share):
+        """Mean scores (k,) of a batch; fewer when the budget ends within it."""
+        candidates, before = list(candidates), len(self.tried)
+        room = (self.budget.trials or np.inf) - sum(len(batch.candidates) for batch in self.tried)
+        if len(candidates) >= room:
+            candidates = candidates[: int(room)]
+        watched = self.budget.seconds is not None or self.budget.patience is not None
+        size = PIECE if watched else max(len(candidates), 1)
+        for first in range(0, len(candidates), size):
+            self.tried.append(self._piece(candidates[first : first + size], float(share)))
+            if self.stopped or self._lost_patience():
+                break
+        if not self.stopped and len(candidates) >= room:
+            self.stopped = f"search.budget.trials={self.budget.trials} are done"
+        return np.concatenate([batch.mean for batch in self.tried[before:]] or [np.empty(0)])
+
+    def trials(self):
+        """All batches as one table."""
+        return joined(self.tried, self.problem, self.stopped)
+
+    def _piece(self, candidates, share):
+        """Trials of candidates; without those that were not finished when the time was over."""
+        table, waiting = Table(self.problem, candidates, share), []
+        for unit in planned(self.problem, candidates, share, self.budget.seconds is not None):
+            found = self.journal.found(unit)
+            if found is None:
+                waiting.append(unit)
+            else:
+                table.put(found)
+        if waiting and not self._out_of_time():
+            self._work(waiting, table)
+        return table.finished()
+
+    def _work(self, waiting, table):
+        """Have the engine do units, until the time is over."""
+        results = self.engine(self.problem, waiting)
+        try:
+            for unit, found in track(results, "search", total=len(waiting)):
+                self.journal.add(unit, found)
+                table.put(found)
+                if self._out_of_time():
+                    break
+        finally:
+            if hasattr(results, "close"):
+                results.close()
+
+    def _out_of_time(self):
+        if self.journal.closed:
+            self.stopped = "the best of what was done is taken"
+            return True
+        seconds = self.budget.seconds
+        if seconds is None or self.journal.spent < seconds:
+            return False
+        self.stopped = f"search.budget.seconds={seconds:g} are over"
+        return True
+
+    def _lost_patience(self):
+        """Whether the patience is over; trials after the one at which it ended are dropped."""
+        whole = self.trials()
+        allowed = self.budget.lasts(whole.mean, whole.shares)
+        if allowed is not None:
+            self.stopped = f"no gain for search.budget.patience={self.budget.patience} trials"
+            self.tried = [whole.only(np.arange(allowed))]
+        return allowed is not None

@@ -7,11 +7,11 @@ from ml_core.data.table import Table, features_and_target, read
 from ml_core.outcome import CheckFailed, Outcome
 
 
-def search(out: Path, features, model: dict, strategy, folds, scoring: str = "auto") -> Outcome:
+def search(out: Path, features, model: dict, search) -> Outcome:
     """Judge every candidate on every fold of the training rows; leave the table of trials, and the best."""
     from ml_core.search import engine, subject
     from ml_core.search import scoring as metrics
-    from ml_core.search.local import Problem
+    from ml_core.search.problem import Problem
 
     table = read(out.parent / "prepare", "train")
     X, y, _ = features_and_target(table)
@@ -19,9 +19,10 @@ def search(out: Path, features, model: dict, strategy, folds, scoring: str = "au
         y = y.astype(float)
     estimator, space = subject.pick(model, table.task, table.target)
     features = subject.ready(features, table.kinds, estimator)
-    pairs = folds.pairs(len(X), y, table.task, column(table, folds.by))
-    metric, scorer = metrics.choose(scoring, table.task, y, estimator)
-    trials = engine.search(Problem(X, y, features, estimator, pairs, scorer), space, strategy)
+    pairs = search.folds.pairs(len(X), y, table.task, column(table, search.folds.by))
+    metric, scorer = metrics.choose(search.scoring, table.task, y, estimator)
+    problem = Problem(X, y, features, estimator, pairs, scorer)
+    trials = engine.search(problem, space, search.strategy, search.engine, budget=search.budget)
     write(out, trials, metric, table.task)
     if trials.best is None:
         worst = "; ".join(f"{times} x {error}" for error, times in trials.failures()[:3])

@@ -14,11 +14,13 @@ from sklearn.pipeline import Pipeline
 
 from ml_core.features.columns import Columns
 from ml_core.features.passthrough import Passthrough
-from ml_core.search import engine, local, subject
+from ml_core.search import engine, subject
 from ml_core.search.folds import Folds
 from ml_core.search.grid import Grid
-from ml_core.search.local import Problem, Result
+from ml_core.search.local import Local
+from ml_core.search.problem import Problem, Result
 from ml_core.search.space import parse
+from ml_core.search.units import planned
 
 
 class Many(Ridge):
@@ -196,19 +198,21 @@ def test_an_unknown_parameter_is_refused_before_anything_is_fitted():
         search(regression(Ridge()), {"alhpa": [1]})
 
 
-def test_other_engines_and_journals_fit_in():
-    heard = []
+def test_other_engines_fit_in():
+    def elsewhere(problem, units):
+        for unit in reversed(units):
+            yield (
+                unit,
+                [
+                    Result(i, j, float(c["alpha"] * (j + 1)), 0.5)
+                    for i, c in zip(unit.places, unit.params, strict=True)
+                    for j in unit.folds
+                ],
+            )
 
-    def elsewhere(problem, candidates, share):
-        for i in reversed(range(len(candidates))):
-            for j in range(len(problem.folds)):
-                yield Result(i, j, float(candidates[i]["alpha"] * (j + 1)), 0.5)
-
-    trials = search(
-        regression(Ridge()), {"alpha": [1, 5]}, engine=elsewhere, record=lambda *what: heard.append(what)
-    )
+    trials = search(regression(Ridge()), {"alpha": [1, 5]}, engine=elsewhere)
     assert trials.scores.tolist() == [[1, 2, 3], [5, 10, 15]] and trials.best == 1
-    assert len(heard) == 6 and heard[0][0] == {"alpha": 5} and isinstance(heard[0][2], Result)
+    assert trials.seconds.tolist() == [[0.5] * 3] * 2
 
 
 class Narrowing:
@@ -336,6 +340,12 @@ def test_a_problem_of_one_candidate_and_no_space_works():
     assert trials.candidates == [{}] and trials.best == 0
 
 
-def test_results_name_every_candidate_and_fold_once():
-    results = list(local.evaluate(regression(Ridge()), [{"alpha": 1}, {"alpha": 2}]))
+@pytest.mark.parametrize("estimator", [Ridge(), Many()], ids=["one fit at a time", "score_many"])
+def test_units_hold_every_candidate_and_fold_once(estimator):
+    problem = regression(estimator)
+    units = planned(problem, [{"alpha": 1}, {"alpha": 2}], 1.0)
+    results = [result for _, found in Local()(problem, units) for result in found]
     assert sorted((r.candidate, r.fold) for r in results) == [(i, j) for i in range(2) for j in range(3)]
+    assert sorted((i, j) for unit in units for i in unit.places for j in unit.folds) == sorted(
+        (r.candidate, r.fold) for r in results
+    )

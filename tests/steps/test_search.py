@@ -15,6 +15,7 @@ from ml_core.outcome import CheckFailed
 from ml_core.search.folds import Folds
 from ml_core.search.grid import Grid
 from ml_core.search.random import Random
+from ml_core.search.settings import Settings
 from ml_core.steps.search import search
 
 LOGISTIC = {
@@ -36,9 +37,8 @@ def fresh(work, name=".search"):
 
 
 def run(out, model=None, features=None, strategy=None, folds=None, scoring="auto"):
-    return search(
-        out, features or Columns(), model or LOGISTIC, strategy or Grid(3), folds or Folds(n=3), scoring
-    )
+    settings = Settings(strategy or Grid(3), folds or Folds(n=3), scoring)
+    return search(out, features or Columns(), model or LOGISTIC, settings)
 
 
 def test_trials_best_and_metrics(out):

@@ -106,6 +106,7 @@ import numpy as np, polars as pl
 from ml_core.features.columns import Columns
 from ml_core.search.folds import Folds
 from ml_core.search.grid import Grid
+from ml_core.search.settings import Settings
 from ml_core.steps.search import search
 from ml_core.steps import train as training
 from ml_core.steps.train import train
@@ -136,7 +137,7 @@ for name, (estimator, space, features) in models.items():
     work = Path(sys.argv[1]) / name
     prepare(work, frame, target, task, {f"x{j}": "numeric" for j in range(X.shape[1])})
     for step, function, more in (
-        ("search", search, {"strategy": Grid(2), "folds": Folds(n=2)}), ("train", train, {})
+        ("search", search, {"search": Settings(Grid(2), Folds(n=2))}), ("train", train, {})
     ):
         out = work / step
         out.mkdir()

@@ -1,0 +1,46 @@
+"""A batch of candidates -> units of work: together where the estimator can, else one fit at a time."""
+
+from dataclasses import replace
+
+from ml_core.search.parts import learns
+from ml_core.search.problem import Unit, estimator_of, resolved
+
+
+def planned(problem, candidates, share, hurried=False):
+    """Units that cover every candidate on every fold.
+
+    Single fits go fold by fold, so that the features of one are used while they are fresh; ``hurried``:
+    candidate by candidate, so that most are finished when the time is over.
+    """
+    folds, found = tuple(range(len(problem.folds))), []
+    for (family, setting), members in grouped(problem, candidates).items():
+        places = tuple(i for i, _ in members)
+        own, params = tuple(candidates[i] for i, _ in members), tuple(given for _, given in members)
+        whole = Unit(family, setting, float(share), places, own, params, folds, True)
+        able = problem.together and hasattr(estimator_of(problem, family), "score_many")
+        if able and not learns(problem, setting):
+            found.append(whole)
+        elif able:
+            found += [replace(whole, folds=(j,)) for j in folds]
+        else:
+            alone = singles(whole)
+            found += sorted(alone, key=lambda unit: unit.places) if hurried else alone
+    return found
+
+
+def singles(unit):
+    """The unit's fits, one a unit."""
+    return [
+        Unit(unit.family, unit.features, unit.share, (place,), (candidate,), (params,), (j,), False)
+        for j in unit.folds
+        for place, candidate, params in zip(unit.places, unit.candidates, unit.params, strict=True)
+    ]
+
+
+def grouped(problem, candidates):
+    """{(family, features setting): [(place, the estimator's own parameters)]}, in order of appearance."""
+    groups = {}
+    for i, candidate in enumerate(candidates):
+        family, setting, own = resolved(problem, candidate)
+        groups.setdefault((family, setting), []).append((i, own))
+    return groups
