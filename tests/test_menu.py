@@ -35,7 +35,17 @@ def targets(node, where=""):
 
 
 def test_the_menu_has_the_groups_that_the_docs_name():
-    assert GROUPS == ["data", "evaluate", "experiment", "features", "model", "search", "split", "tracking"]
+    assert GROUPS == [
+        "data",
+        "evaluate",
+        "experiment",
+        "features",
+        "gate",
+        "model",
+        "search",
+        "split",
+        "tracking",
+    ]
     assert all(any(group == name for name, _ in OPTIONS) for group in GROUPS)
 
 

@@ -46,11 +46,15 @@ class Contender:
     path: Path | None = None
     load: Callable[[], object] | None = None
 
-    @property
+    @cached_property
     def answers(self) -> Predictions:
-        """``says``; CheckFailed with ``trouble`` where there are none."""
+        """``says``; CheckFailed where there are none, or one of them is nan or infinite."""
         if self.says is None:
             raise CheckFailed(f"the {self.name} gives no predictions: {self.trouble or 'nobody knows why'}")
+        for what in ("answer", "probability", "score"):
+            values = getattr(self.says, what)
+            if values is not None and not np.isfinite(values).all():
+                raise CheckFailed(f"the {self.name} gives predictions whose {what} is nan or infinite")
         return self.says
 
     @cached_property
@@ -79,7 +83,7 @@ class Duel:
     slices : columns to slice by; None: those worth it are found
     time : column whose later rows are the test rows, where the split is by time; else None
     training : () -> the candidate's training rows as (frame, y, row); None where they are gone
-    golden : ids of the rows, among ``row``, of a frozen golden set; None where there is none
+    golden : the same contenders on a frozen golden set of rows; None where there is none
     seed : whatever a gate draws, it draws from this
     evidence : what one gate needs and this floor cannot make: name -> function without arguments, called by
         that gate alone (a fresh process' predictions, a reproduction, a person's approval)
@@ -99,7 +103,7 @@ class Duel:
     slices: list[str] | None = None
     time: str | None = None
     training: Callable[[], tuple[pl.DataFrame, np.ndarray, np.ndarray]] | None = None
-    golden: np.ndarray | None = None
+    golden: "Duel | None" = None
     seed: int = 0
     evidence: dict[str, Callable[[], object]] = field(default_factory=dict)
 

@@ -27,7 +27,7 @@ class Pair:
     metric, method : its name; DeLong, McNemar or bootstrap
     new, old : the values themselves; ``gain`` is new - old, or old - new where lower is better
     error : standard error of the gain; nan where the rows are too few to say
-    drawn : (b,) resampled gains; None for the other methods
+    drawn : (b,) resampled gains, whose spread is ``error``; None for the other methods
     discordant : (won, lost) rows, accuracy only
     """
 
@@ -49,14 +49,7 @@ class Pair:
         """Two-sided interval of the gain; nan, nan where there is none."""
         if self.discordant:
             return mcnemar.interval(*self.discordant, self.n, confidence)
-        tail = (1 - confidence) / 2
-        if self.drawn is not None:
-            good = self.drawn[~np.isnan(self.drawn)]
-            if 2 * len(good) < len(self.drawn):
-                return float("nan"), float("nan")
-            low, high = np.quantile(good, [tail, 1 - tail])
-            return float(low), float(high)
-        half = norm.isf(tail) * self.error
+        half = norm.isf((1 - confidence) / 2) * self.error
         return self.gain - half, self.gain + half
 
     def above(self, margin=0.0):
