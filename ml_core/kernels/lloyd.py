@@ -78,10 +78,10 @@ def lloyd(rows, runs):
     """Move the centers of each run until they rest; leaves label, far and n_iter in the runs."""
     active = [run for run in runs if run.max_iter > 0]
     while active:
-        for run, (sums, mass, changed) in zip(active, rows.sweep(active), strict=True):
+        for run, (sums, mass, changed) in zip(active, rows.walk(active), strict=True):
             run.n_iter += 1
             new = _means(rows, run, sums, mass)
-            moved = ((new - run.centers) ** 2).sum()
+            moved = np.cumsum((new - run.centers) ** 2)[-1]  # one after another, as passes.py adds
             run.centers = new
             run.settled = changed == 0
             run.done = run.settled or moved <= run.tol or run.n_iter == run.max_iter
@@ -177,6 +177,8 @@ class Held:
                 changed += self._follow(cut, (before, run.label[cut]), run.state[0][s], run.state[1][s])
             found.append((run.state[0].sum(axis=0), run.state[1].sum(axis=0), changed))
         return found
+
+    walk = sweep
 
     def _label(self, centers):
         label, centers_off = np.empty(len(self.X), np.int32), centers - self.centre

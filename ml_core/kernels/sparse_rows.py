@@ -31,6 +31,8 @@ class SparseRows:
             found.append((*self.tally(run.label, True, len(run.centers)), changed))
         return found
 
+    walk = sweep
+
     def assign(self, centers):
         """Label (n,) of the nearest of centers (k, d)."""
         half, label = 0.5 * np.einsum("kd,kd->k", centers, centers), np.empty(len(self.weight), np.int32)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml_core.kernels import closer, rank, sweep
+from ml_core.kernels import closer, passes, rank, sweep
 from ml_core.kernels.extent import scale_of
 from ml_core.kernels.lloyd import slabs
 from ml_core.kernels.tiles import LANES, fill
@@ -15,7 +15,6 @@ from ml_core.kernels.workers import each, slices
 
 ROWS = 1 << 14  # rows at once where nothing is summed
 CHUNK = 1 << 19  # numbers of a chunk that all runs go through while it is in cache
-SCORE, MEASURE = 0.025, 0.4  # nanoseconds a number, to score all centers and to measure one
 FEW = 8  # slabs up to which threads share the runs as well
 
 
@@ -42,7 +41,7 @@ class Tiled:
         """Label the rows for each run -> [(sums (k, d) about centre, mass (k,), labels changed)]."""
         if not runs:
             return []
-        passes = [self._prepare(run) for run in runs]
+        ready = [self._prepare(run) for run in runs]
         chunk = max(1, CHUNK // (self.X.shape[1] * LANES))
         groups = slices(len(runs), len(runs) if len(self.slabs) > FEW else -(-len(runs) // FEW))
 
@@ -50,34 +49,48 @@ class Tiled:
             s, group = job
             for cut in slices(self.slabs[s].stop - self.slabs[s].start, chunk):
                 first, last = self.slabs[s].start + cut.start, self.slabs[s].start + cut.stop
-                for run, (centers, longest) in zip(runs[group], passes[group], strict=True):
+                for run, (centers, longest) in zip(runs[group], ready[group], strict=True):
                     totals = tuple(part[s] for part in run.state.totals)
                     sweep.sweep(self.rows, centers, run.state.rows, (first, last, longest), totals)
 
         each(work, [(s, group) for s in range(len(self.slabs)) for group in groups], self.n_threads)
-        found = []
-        for run in runs:
-            sums, mass, counts = (part.sum(axis=0) for part in run.state.totals)
-            found.append((sums, mass, counts[0]))
-        return found
+        return [_summed(run) for run in runs]
+
+    def walk(self, runs):
+        """``sweep``, and on rows of one slab those after it of each run that change centers alone."""
+        if len(self.slabs) > 1:
+            return self.sweep(runs)
+
+        def work(run):
+            state = self._known(run)
+            now, totals = run.centers.copy(), tuple(part[0] for part in state.totals)
+            most = run.max_iter - run.n_iter if run.trim == 0 else 1
+            moving, limits = (now, state.before, state.flags, totals), (most, run.tol, float(self.scale))
+            run.n_iter += passes.walk(self.rows, state.centers, state.rows, moving, limits) - 1
+            run.centers = now
+
+        each(work, sorted(runs, key=lambda run: -len(run.centers)), self.n_threads)
+        return [_summed(run) for run in runs]
+
+    def _known(self, run):
+        """What is kept of a run; of a new one, nothing yet."""
+        if not isinstance(run.state, _Known):
+            run.state = _known(len(self.X), *run.centers.shape, len(self.slabs))
+            run.label = run.state.rows.label
+            run.state.before[:] = run.centers
+        return run.state
 
     def _prepare(self, run):
         """Centers of a run for the next pass, and the length of the longest in the frame."""
-        k, d = run.centers.shape
-        state = run.state
-        if not isinstance(state, _Known):
-            state = run.state = _known(len(self.X), k, d, len(self.slabs))
-            run.label, state.before = state.rows.label, run.centers
-        _, measured, spared = state.totals[2].sum(axis=0)
-        if measured:
-            state.tighten = bool(spared * (30 + SCORE * k * d) > measured * MEASURE * d)
+        state = self._known(run)
+        state.flags[0] = passes.pays(state.totals[2].sum(axis=0), run.centers.shape, state.flags[0])
         state.totals[2][:] = 0
-        if state.doubled:  # a repeated center was no one's other: the lower bounds know nothing of it
+        if state.flags[1]:  # a repeated center was no one's other: the lower bounds know nothing of it
             state.rows.lower[:] = 0
-        rest = np.ascontiguousarray(run.centers), float(self.scale), state.tighten
+        rest = np.ascontiguousarray(run.centers), float(self.scale), bool(state.flags[0])
         centers = sweep.Centers(*state.centers, *rest)
-        longest, state.doubled = sweep.prepare(centers, np.ascontiguousarray(state.before), self.centre)
-        state.before = run.centers
+        longest, state.flags[1] = sweep.prepare(centers, state.before, self.centre)
+        state.before[:] = run.centers
         return centers, longest
 
     def dense(self, rows):
@@ -161,9 +174,8 @@ class _Known:
     rows: sweep.State
     totals: tuple  # sums (slabs, k, d), mass (slabs, k), counts (slabs, 3)
     centers: tuple  # arrays of sweep.Centers, filled anew for each pass
-    before: np.ndarray | None = None  # (k, d)
-    tighten: bool = False
-    doubled: bool = False
+    before: np.ndarray  # centers (k, d) of the pass before
+    flags: np.ndarray  # (2,) bool: measure the own center first (tighten), a center repeats another (doubled)
 
 
 def _known(n, k, d, n_slabs):
@@ -171,7 +183,13 @@ def _known(n, k, d, n_slabs):
     bounds = np.full(n, np.inf, np.float32), np.zeros(n, np.float32)
     totals = np.zeros((n_slabs, k, d)), np.zeros((n_slabs, k)), np.zeros((n_slabs, 3), np.int64)
     centers = np.empty((d, k)), np.empty((k, d), np.float32), *np.empty((4, k), np.float32)
-    return _Known(sweep.State(*rows, *bounds), totals, centers)
+    return _Known(sweep.State(*rows, *bounds), totals, centers, np.empty((k, d)), np.zeros(2, np.bool_))
+
+
+def _summed(run):
+    """Sums (k, d), mass (k,) and how many labels changed in the last pass of a run."""
+    sums, mass, counts = (part.sum(axis=0) for part in run.state.totals)
+    return sums, mass, counts[0]
 
 
 def _lanes(centers, centre, scale):

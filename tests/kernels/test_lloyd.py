@@ -111,6 +111,20 @@ def test_passes_with_skipped_rows_give_the_bits_of_plain_ones():
             assert_array_equal(getattr(runs[0], name), getattr(runs[1], name))  # to the last bit
 
 
+@pytest.mark.parametrize(("tol", "most"), [(0.0, 300), (1e-3, 300), (0.0, 7), (0.0, 1)])
+def test_passes_walked_without_a_way_back_end_where_single_ones_do(tol, most):
+    X, weight = data(5, 3000, 2)
+    start = np.vstack([X[weight > 0][:9], [X.max(axis=0) + [5, 0], X.max(axis=0) + [5.1, 0]]])  # one starves
+    runs = [lloyd.Run(start.copy(), most, tol) for _ in range(2)]
+    walked, single = tiled(X, weight), tiled(X, weight)
+    single.walk = single.sweep
+    for rows, run in zip((walked, single), runs, strict=True):
+        lloyd.lloyd(rows, [run])
+    assert runs[0].n_iter == runs[1].n_iter and (most == 300) == (runs[0].n_iter < most)
+    for name in ("label", "centers", "far"):
+        assert_array_equal(getattr(runs[0], name), getattr(runs[1], name))
+
+
 def test_slabs_are_whole_blocks_and_cover_all_rows():
     for n in (1, 255, 40000, 10**6, 3 * 10**7 + 5):
         cuts = lloyd.slabs(n)
