@@ -79,7 +79,7 @@ class Better:
         reason = (
             f"{pair.metric} {shown(pair.new)} against {shown(pair.old)} of the champion on {pair.n} rows: "
             f"a gain of {shown(pair.gain)} is {'surely' if passed else 'not surely'} above {shown(bound)} "
-            f"({pair.method}, p {p:.3g}); so many rows find a gain of "
+            f"({pair.method}, p {p:.3g}); so many rows show a true gain of "
             f"{shown(bound + self._detectable(pair))} with power {percent(self.power)}"
         )
         if duel.golden is not None:

@@ -12,9 +12,9 @@ from scipy.stats import norm
 from ml_core.measure import mcnemar
 from ml_core.measure.bootstrap import resample
 from ml_core.measure.delong import delong
-from ml_core.measure.score import LOWER_IS_BETTER, metrics_of
+from ml_core.measure.score import LOWER_IS_BETTER, METRICS, metrics_of
 
-WORK = 200_000_000  # rows drawn in all, a few seconds: of very many rows, fewer resamples are drawn
+WORK = 100_000_000  # rows drawn in all, seconds: of very many rows, fewer resamples are drawn
 LEAST = 100  # resamples drawn at least
 
 
@@ -82,6 +82,16 @@ def compare(new, old, metric, resamples=1000, seed=0):
     return compare_parts(new, old, {None: np.arange(len(new))}, metric, resamples, seed)[None]
 
 
+def compare_all(new, old, resamples=1000, seed=0):
+    """The same for every metric that both models have: [Pair], in the order of ``METRICS``."""
+    _check(new, old)
+    known = [set(metrics_of(p)(np.ones((1, len(p))))) for p in (new, old)]
+    names = [name for name in METRICS[new.task] if name in known[0] & known[1]]
+    return [
+        pairs[None] for pairs in _compared(new, old, {None: np.arange(len(new))}, names, (resamples, seed))
+    ]
+
+
 def compare_parts(new, old, parts, metric, resamples=1000, seed=0):
     """Predictions of two models on the same n rows, {name: places of some rows} -> {name: Pair}.
 
@@ -89,13 +99,7 @@ def compare_parts(new, old, parts, metric, resamples=1000, seed=0):
     metric, ValueError where the two have not the same rows and classes.
     """
     _check(new, old)
-    sides = {name: (new.take(rows), old.take(rows)) for name, rows in parts.items()}
-    ranked = metric == "auc" and new.task == "binary" and new.score is not None and old.score is not None
-    if ranked:
-        return {name: _by_delong(*pair) for name, pair in sides.items()}
-    if metric == "accuracy":
-        return {name: _by_mcnemar(*pair) for name, pair in sides.items()}
-    return _by_bootstrap(sides, parts, metric, len(new), (resamples, seed))
+    return _compared(new, old, parts, [metric], (resamples, seed))[0]
 
 
 def _check(new, old):
@@ -106,6 +110,22 @@ def _check(new, old):
         )
     if new.truth is None or new.task == "clustering" or not np.array_equal(new.truth, old.truth):
         raise ValueError("two models are compared on the same rows with one known truth; theirs differ")
+
+
+def _compared(new, old, parts, metrics, draws):
+    """[{name: Pair}], one a metric; what needs resamples shares them."""
+    sides = {name: (new.take(rows), old.take(rows)) for name, rows in parts.items()}
+    ranked = new.task == "binary" and new.score is not None and old.score is not None
+    short = {"accuracy": _by_mcnemar} | ({"auc": _by_delong} if ranked else {})
+    found = {
+        metric: {name: short[metric](*pair) for name, pair in sides.items()}
+        for metric in metrics
+        if metric in short
+    }
+    rest = [metric for metric in metrics if metric not in short]
+    if rest:
+        found |= _by_bootstrap(sides, parts, rest, len(new), draws)
+    return [found[metric] for metric in metrics]
 
 
 def _by_delong(new, old):
@@ -124,34 +144,35 @@ def _by_mcnemar(new, old):
     return Pair("accuracy", "McNemar", *values, error, n, discordant=(won, lost))
 
 
-def _by_bootstrap(sides, parts, metric, n, draws):
+def _by_bootstrap(sides, parts, metrics, n, draws):
     resamples, seed = draws
-    rows = {name: None if len(part) == n else part for name, part in parts.items()}
     most = WORK // max(sum(len(part) for part in parts.values()), 1)
     scorers = {
-        (name, k): _only(metrics_of(p), metric, rows[name])
+        (name, k): _some(metrics_of(p), metrics, None if len(p) == n and name is None else parts[name])
         for name, pair in sides.items()
         for k, p in enumerate(pair)
     }
     drawn = resample(scorers, n, max(min(resamples, LEAST), min(resamples, most)), seed)
-    pairs = {}
+    plain = {key: of(np.ones((1, n))) for key, of in scorers.items()}
+    pairs = {metric: {} for metric in metrics}
     for name, (new, _) in sides.items():
-        values = [float(scorers[name, k](np.ones((1, n)))[metric][0]) for k in (0, 1)]
-        gains = drawn[name, 0][metric] - drawn[name, 1][metric]
-        gains = -gains if metric in LOWER_IS_BETTER else gains
-        good = gains[~np.isnan(gains)]
-        error = float(np.std(good, ddof=1)) if len(good) > 1 else float("nan")
-        pairs[name] = Pair(metric, "bootstrap", *values, error, len(new), gains)
+        for metric in metrics:
+            gains = drawn[name, 0][metric] - drawn[name, 1][metric]
+            gains = -gains if metric in LOWER_IS_BETTER else gains
+            good = gains[~np.isnan(gains)]
+            error = float(np.std(good, ddof=1)) if 2 * len(good) > max(len(gains), 2) else float("nan")
+            values = [float(plain[name, k][metric][0]) for k in (0, 1)]
+            pairs[metric][name] = Pair(metric, "bootstrap", *values, error, len(new), gains)
     return pairs
 
 
-def _only(of, metric, rows):
-    """One metric of some rows, from the counts of all."""
+def _some(of, metrics, rows):
+    """Some metrics of some rows, from the counts of all."""
 
-    def one(W):
+    def some(W):
         values = of(W if rows is None else W.take(rows, axis=1))
-        if metric not in values:
-            raise KeyError(f"no {metric} here; there are {', '.join(values)}")
-        return {metric: values[metric]}
+        if lacking := [metric for metric in metrics if metric not in values]:
+            raise KeyError(f"no {lacking[0]} here; there are {', '.join(values)}")
+        return {metric: values[metric] for metric in metrics}
 
-    return one
+    return some

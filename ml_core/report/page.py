@@ -57,7 +57,15 @@ def render(work: Path, explained: Path) -> str:
         search=_search(work),
         data=_data(work),
         draw=draw,
+        css=style(),
     )
+
+
+def style():
+    """The colours and shapes of every page we write, ready for its <style>."""
+    from markupsafe import Markup
+
+    return Markup(Path(__file__).with_name("page.css").read_text(encoding="utf-8"))
 
 
 def number(value) -> str:

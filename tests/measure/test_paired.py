@@ -12,7 +12,7 @@ from sklearn.metrics import mean_absolute_error, roc_auc_score
 from ml_core.measure import mcnemar
 from ml_core.measure.delong import delong
 from ml_core.measure.families import holm
-from ml_core.measure.paired import compare, compare_parts
+from ml_core.measure.paired import compare, compare_all, compare_parts
 from ml_core.measure.predictions import Predictions
 
 
@@ -163,6 +163,16 @@ def test_parts_are_compared_as_parts_of_the_whole():
         assert found["half"].gain == pytest.approx(half.gain, abs=1e-12) and found["half"].n == 150
         assert found[None].gain == compare(new, old, metric).gain
         assert found["half"].error == pytest.approx(half.error, rel=0.15)
+
+
+def test_all_metrics_at_once_are_those_one_by_one():
+    positive, new, old = scores(5, 200)
+    new, old = binary(positive, new), binary(positive, old)
+    pairs = compare_all(new, old, resamples=50)
+    assert [pair.metric for pair in pairs][:3] == ["auc", "average_precision", "accuracy"]
+    for pair in pairs:
+        one = compare(new, old, pair.metric, resamples=50)
+        assert (pair.gain, pair.error, pair.method) == (one.gain, one.error, one.method)
 
 
 @pytest.mark.parametrize("metric", ["auc", "accuracy", "balanced_accuracy"])
