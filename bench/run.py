@@ -1,16 +1,16 @@
 """Measure every claim: ours and each rival in turn, A B A B, once their results are of equal quality.
 
 A case is a file in bench/cases: `data(n=..., ...)`, `ours(data)`, `RIVALS = {name: callable}`,
-`equal(mine, theirs, data)`, and if it likes `SHORT = {"n": ...}`, `FLOOR`, `GOAL`. A case that compares
-commands gives `ours` and the rivals as lists of words ("{work}" is the folder), each run in a fresh folder
-that `prepare(work)` has filled; `equal` then gets the folders. Its `ours` may be {rival: words}.
+`equal(mine, theirs, data)`, and if it likes `SHORT = {"n": ...}`, `FLOOR`, `GOAL`, `MEMORY` (most that our
+data and work may hold, in times the rival's; 1.5 of functions unless it says so, None asks nothing). A case
+that compares commands gives `ours` and the rivals as lists of words ("{work}" is the folder), each run in a
+fresh folder that `prepare(work)` has filled; `equal` then gets the folders. Its `ours` may be {rival: words}.
 A ratio is the rival's seconds over ours, the median over the pairs.
 """
 
 import argparse
 import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -25,6 +25,7 @@ import side
 
 HERE = Path(__file__).parent
 PAIRS, FEW = 5, 3  # at full size, and in the short form, which looks but claims nothing
+SECONDS = 540  # of the short form: ten minutes with what builds the environment
 POOLS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -42,18 +43,18 @@ class Worker:
         self.process = subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, bufsize=1
         )
-        self._answer()
 
-    def _answer(self):
+    def answer(self):
+        """What the side says next, once it has it."""
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(f"a side ended with exit code {self.process.wait()}; its message is above")
         return json.loads(line)
 
     def run(self, leave=""):
-        """One run -> {wall, cpu, peak}; the result goes to the path ``leave``."""
+        """One run -> {wall, cpu, peak, memory}; the result goes to the path ``leave``."""
         self.process.stdin.write(f"{leave}\n")
-        return self._answer()
+        return self.answer()
 
     def close(self):
         """Let the process end."""
@@ -67,19 +68,22 @@ class Command:
     def __init__(self, case, words, environment, folder):
         self.case, self.words, self.environment, self.folder = case, words, environment, Path(folder)
 
+    def answer(self):
+        """Nothing has to be waited for."""
+
     def run(self, leave=""):
-        """One run -> {wall, cpu, peak}; its folder stays at the path ``leave``."""
+        """One run -> {wall, cpu, peak, memory}; its folder stays at the path ``leave``."""
         work = Path(leave) if leave else self.folder / "work"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         if hasattr(self.case, "prepare"):
             self.case.prepare(work)
-        before, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         words = [word.replace("{work}", str(work)) for word in self.words]
-        subprocess.run(words, cwd=work, env=self.environment, check=True, stdout=subprocess.DEVNULL)
-        wall, after = time.perf_counter() - wall, resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        return {"wall": wall, "cpu": cpu, "peak": after.ru_maxrss / 1024}
+        launcher = [sys.executable, str(HERE / "side.py"), "command", *words]
+        done = subprocess.run(
+            launcher, cwd=work, env=self.environment, stdout=subprocess.PIPE, text=True, check=True
+        )
+        return json.loads(done.stdout)
 
     def close(self):
         """Nothing is left running."""
@@ -101,8 +105,13 @@ def same_quality(path, case, short, results):
     return json.loads(subprocess.run(words, stdout=subprocess.PIPE, check=True, text=True).stdout)["equal"]
 
 
-def compare(path, case, rival, short, n_threads):
-    """One row of results: ours against one rival."""
+def compare(path, case, rival, setting, seconds=None):
+    """One row of results: ours against one rival; ``setting`` is (short, threads).
+
+    Pairs that would begin after ``seconds`` are left out, but for the first.
+    """
+    short, n_threads = setting
+    end = None if seconds is None else time.monotonic() + seconds
     environment = os.environ | dict.fromkeys(POOLS, str(n_threads))
     with tempfile.TemporaryDirectory() as folder:
         names = ("ours", rival)
@@ -111,11 +120,12 @@ def compare(path, case, rival, short, n_threads):
         try:
             for name in names:
                 sides.append(side_of(path, case, (name, rival), (short, environment), folder))
+            for one in sides:  # both read their data at once
+                one.answer()
             # the first run compiles, fills caches and leaves its result; it does not count
             first = [one.run(leave) for one, leave in zip(sides, results, strict=True)]
             equal = same_quality(path, case, short, results)
-            pairs = (FEW if short else PAIRS) if equal else 0
-            runs = [[one.run() for one in sides] for _ in range(pairs)]
+            runs = _pairs(sides, FEW if short else PAIRS, end) if equal else []
         finally:
             for one in sides:
                 one.close()
@@ -127,8 +137,25 @@ def compare(path, case, rival, short, n_threads):
         "short": short,
     }
     row |= {"equal": equal, "load": round(os.getloadavg()[0], 1), "pairs": len(runs)}
-    row |= {"peak_ours": round(first[0]["peak"]), "peak_rival": round(first[1]["peak"])}
-    return row | (ratios(runs) if equal else {})
+    return row | memories(runs or [first]) | (ratios(runs) if equal else {})
+
+
+def _pairs(sides, most, end):
+    """Runs of both sides in turn; but for the first, none begins after ``end``."""
+    runs = []
+    while not runs or (len(runs) < most and (end is None or time.monotonic() < end)):
+        runs.append([one.run() for one in sides])
+    return runs
+
+
+def memories(runs):
+    """The most MB that either side held: ``peak`` all the process, ``memory`` its data and work alone."""
+    row = {}
+    for kind in ("peak", "memory"):
+        for i, whose in enumerate(("ours", "rival")):
+            known = [pair[i][kind] for pair in runs if pair[i][kind] is not None]
+            row[f"{kind}_{whose}"] = round(max(known), 1) if known else None
+    return row
 
 
 def size_of(case, short):
@@ -154,19 +181,43 @@ def bound(case, name, rival):
     return value.get(rival) if isinstance(value, dict) else value
 
 
-def measure(paths, short, threads):
-    """Yield a row for each case, number of threads and rival."""
-    for path in paths:
-        case = side.load(path)
-        for n_threads in threads:
-            for rival in case.RIVALS:
-                row = compare(path, case, rival, short, n_threads)
-                yield row | {"floor": bound(case, "FLOOR", rival), "goal": bound(case, "GOAL", rival)}
+def measure(paths, short, threads, seconds=None):
+    """Yield a row for each case, number of threads and rival.
+
+    Of ``seconds``, each takes no more than its share of what is left; a row whose turn comes too late is
+    ``{"late": True, ...}`` with names alone.
+    """
+    asked = [
+        (path, case, rival, n_threads)
+        for path, case in ((path, side.load(path)) for path in paths)
+        for n_threads in threads
+        for rival in case.RIVALS
+    ]
+    end = None if seconds is None else time.monotonic() + seconds
+    for i, (path, case, rival, n_threads) in enumerate(asked):
+        share = None if end is None else (end - time.monotonic()) / (len(asked) - i)
+        if share is not None and share <= 0:
+            yield {"late": True, "case": path.stem, "rival": rival, "threads": n_threads}
+            continue
+        row = compare(path, case, rival, (short, n_threads), share)
+        limit = bound(case, "MEMORY", rival) if hasattr(case, "MEMORY") else _memory(case, rival)
+        yield row | {
+            "floor": bound(case, "FLOOR", rival),
+            "goal": bound(case, "GOAL", rival),
+            "limit": limit,
+        }
+
+
+def _memory(case, rival):
+    """The limit of a case that names none: commands need not compare alike things."""
+    return None if isinstance(side.function(case, "ours", rival), list) else report.MEMORY
 
 
 def told(row):
     """A row as one line for people."""
-    where = f"{row['case']:16} {row['size']:22} {row['threads']} thread(s), {row['rival']}: "
+    where = f"{row['case']:16} {row.get('size', ''):22} {row['threads']} thread(s), {row['rival']}: "
+    if row.get("late"):
+        return where + "LEFT OUT, the time is up: name cases or raise --seconds"
     if not row["equal"]:
         return where + "NOT EQUAL"
     clocks = [
@@ -174,17 +225,23 @@ def told(row):
         f" ({row[f'{clock}_least']:.3g} to {row[f'{clock}_most']:.3g})"
         for clock in ("cpu", "wall")
     ]
-    return where + ", ".join(clocks)
+    parts = [*clocks, f"{row['pairs']} pairs"]
+    if row["memory_ours"] is not None:
+        parts.append(f"memory {row['memory_rival']:.0f} / {row['memory_ours']:.0f} MB")
+    return where + ", ".join([*parts, *([] if row["short"] else report.misses(row))])
 
 
 def main(words=None):
-    """Measure cases; exit code 1 when one is not equal or, at full size, under its floor."""
+    """Measure cases; exit code 1 when one is not equal, comes too late or, at full size, misses its claim."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("case", nargs="*", help="names of files in bench/cases; all where none is named")
     parser.add_argument("--threads", default="1", help="such as 1,2: threads of either side")
     parser.add_argument("--short", action="store_true", help="small sizes, minutes in all")
+    parser.add_argument(
+        "--seconds", type=float, help=f"time for all; fewer pairs where short ({SECONDS} in the short form)"
+    )
     parser.add_argument("--json", action="store_true", help="one json a row")
     parser.add_argument("--cases", type=Path, default=HERE / "cases", help="folder of the cases")
     parser.add_argument("--results", type=Path, default=HERE / "results.csv", help="where rows are appended")
@@ -197,18 +254,17 @@ def main(words=None):
         parser.error(f"no case {', '.join(strange)}; there are {', '.join(known)}")
     good, machine = True, report.machine()
     threads = [int(count) for count in given.threads.split(",")]
-    for row in measure([known[name] for name in given.case or known], given.short, threads):
-        good &= row["equal"] and (given.short or not row["floor"] or best(row) >= row["floor"])
+    seconds = given.seconds or (SECONDS if given.short else None)
+    for row in measure([known[name] for name in given.case or known], given.short, threads, seconds):
+        late = row.get("late", False)
+        good &= not late and row["equal"] and (given.short or not report.misses(row))
         print(json.dumps(row) if given.json else told(row), flush=True)
+        if late:
+            continue
         stamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
         report.append(given.results, {"time": stamp, **row, **machine})
-        report.write(given.results, given.docs)
+        report.write(given.results, given.docs, known)
     return 0 if good else 1
-
-
-def best(row):
-    """The ratio a floor is held against: CPU on one thread, wall on more, where threads are the point."""
-    return row["cpu_ratio"] if row["threads"] == 1 else row["wall_ratio"]
 
 
 if __name__ == "__main__":

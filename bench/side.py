@@ -1,7 +1,8 @@
 """One side of one case in a process of its own: it makes the data once, then runs whenever it is told to.
 
 `side.py run CASE NAME SHORT` reads a line per run from stdin (a path to leave the result at, or nothing) and
-answers with seconds; `side.py judge CASE SHORT MINE THEIRS` says whether two results are of equal quality.
+answers with seconds; `side.py judge CASE SHORT MINE THEIRS` says whether two results are of equal quality;
+`side.py command WORDS ...` runs a command and answers with what it used.
 """
 
 import gc
@@ -12,9 +13,12 @@ import math
 import os
 import pickle
 import resource
+import subprocess
 import sys
 import time
 from pathlib import Path
+
+import memory
 
 LEAST = 0.2  # seconds a run lasts at least, so that clocks can tell: short functions run several times,
 MOST = 100  # but no more than this
@@ -63,22 +67,29 @@ def cpu_seconds():
 
 
 def serve(case, name, short, answer):
-    """Answer each line of stdin with one run."""
+    """Answer each line of stdin with one run; memory is that of the data, and what the run held beside it."""
+    empty = memory.held()
     data = case.data(**sizes(case, short)) if hasattr(case, "data") else None
+    gc.collect()
+    held = memory.held()
+    size = None if held is None else held - empty
     run = function(case, name)
     answer({"ready": True})
     times = 1
     for line in sys.stdin:
         gc.collect()
+        before = memory.held()
+        memory.forget_peak()
         wall, cpu = time.perf_counter(), cpu_seconds()
         for _ in range(times):
             result = run(data)
         told = {"wall": (time.perf_counter() - wall) / times, "cpu": (cpu_seconds() - cpu) / times}
+        peak = memory.peak() or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         times = min(MOST, max(times, math.ceil(LEAST / max(told["wall"], 1e-6))))
         if line.strip():
             Path(line.strip()).write_bytes(pickle.dumps(result))
         del result
-        answer(told | {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
+        answer(told | {"peak": peak, "memory": None if held is None else size + peak - before})
 
 
 def judge(case, short, mine, theirs):
@@ -88,8 +99,23 @@ def judge(case, short, mine, theirs):
     return bool(case.equal(*results, data))
 
 
+def command(words):
+    """Run a command to its end -> {wall, cpu, peak, memory}, its own alone.
+
+    A process starts with the peak of the one that it was forked from: this one is small.
+    """
+    wall = time.perf_counter()
+    process = subprocess.Popen(words)
+    _, status, used = os.wait4(process.pid, 0)
+    wall, process.returncode = time.perf_counter() - wall, os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{words} ended with exit code {process.returncode}")
+    peak = used.ru_maxrss / 1024
+    return {"wall": wall, "cpu": used.ru_utime + used.ru_stime, "peak": peak, "memory": peak}
+
+
 def main(words):
-    """Run one of the two forms; whatever a side prints goes to stderr, answers alone to stdout."""
+    """Run one of the forms; whatever a side prints goes to stderr, answers alone to stdout."""
     private = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 
@@ -97,6 +123,9 @@ def main(words):
         private.write(json.dumps(told) + "\n")
         private.flush()
 
+    if words[0] == "command":
+        answer(command(words[1:]))
+        return
     case = load(words[1])
     if words[0] == "run":
         serve(case, words[2], words[3] == "True", answer)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -58,6 +59,31 @@ def equal(mine, theirs, data):
 """
 
 
+HUNGRY = """
+GOAL, FLOOR = 100, 1e-9
+SHORT = {"n": 1}
+
+
+def data(n=2):
+    return bytes(1_000_000)
+
+
+def ours(data):
+    return len(bytearray(120_000_000)) > 0
+
+
+def frugal(data):
+    return len(bytearray(60_000_000)) > 0
+
+
+RIVALS = {"frugal": frugal}
+
+
+def equal(mine, theirs, data):
+    return mine == theirs
+"""
+
+
 def bench(folder, *words):
     where = ["--cases", folder / "cases", "--results", folder / "results.csv", "--docs", folder / "docs"]
     return subprocess.run(
@@ -81,7 +107,8 @@ def test_ratios_for_equal_quality_and_none_without_it(folder):
     assert not wrong["equal"] and wrong["pairs"] == 0 and "wall_ratio" not in wrong
     assert done.returncode == 1
     text = (folder / "docs/numbers.md").read_text()
-    assert text.count("NOT EQUAL |") == 2 and "n=20000" in text and "scikit-learn=" in text
+    assert text.count("NOT EQUAL |") == 3 and "n=20000" in text and "scikit-learn=" in text
+    assert "| **goal** |" in text and "Of 2 claims 1 reach the goal, 0 the floor, 1 neither." in text
     assert (folder / "docs/numbers.svg").read_text().count("<rect") == 1
     rows = list(csv.DictReader((folder / "results.csv").open()))
     assert [row["equal"] for row in rows] == ["True", "False"] and rows[0]["commit"] and rows[0]["load"]
@@ -95,11 +122,56 @@ def test_rows_pile_up_and_the_tables_show_the_last_of_each(folder):
     assert text.count("| sums |") == 2 and "## Short form" in text and "## Full size" not in text
 
 
+def test_more_than_half_as_much_memory_again_is_a_miss_at_full_size(folder):
+    (folder / "cases/hungry.py").write_text(HUNGRY)
+    done = bench(folder, "hungry")
+    assert done.returncode == 1 and re.search(r"memory 5\d / 11\d MB, OVER 1.5x THE MEMORY$", done.stdout)
+    assert re.search(r"\| OVER 1.5x THE MEMORY \| 5\d / 11\d \|", (folder / "docs/numbers.md").read_text())
+    assert bench(folder, "hungry", "--short").returncode == 0
+    (folder / "cases/hungry.py").write_text(HUNGRY + "MEMORY = 2.5\n")
+    assert bench(folder, "hungry").returncode == 0
+    text = (folder / "docs/numbers.md").read_text()
+    assert text.count("| hungry |") == 2 and "| *floor* |" in text  # one full, one short
+
+
+def test_a_ratio_under_the_floor_is_a_miss(folder):
+    (folder / "cases/sums.py").write_text(
+        SUMS.replace('FLOOR, GOAL = {"slow": 2', 'FLOOR, GOAL = {"slow": 50')
+    )
+    done = bench(folder, "sums", "--threads", "2")
+    assert done.returncode == 1 and "UNDER ITS FLOOR 50" in done.stdout
+    assert "| UNDER ITS FLOOR 50 |" in (folder / "docs/numbers.md").read_text()
+
+
+def test_when_the_time_is_up_pairs_and_then_rows_are_left_out(folder):
+    done = bench(folder, "sums", "--short", "--seconds", "1e-3")
+    first, late = done.stdout.splitlines()
+    assert ", 1 pairs," in first and late.endswith("LEFT OUT, the time is up: name cases or raise --seconds")
+    assert done.returncode == 1 and len((folder / "results.csv").read_text().splitlines()) == 1 + 1
+
+
+def test_a_table_of_fewer_columns_is_filled_up_and_a_case_that_is_gone_is_not_shown(folder):
+    bench(folder, "sums", "--short")
+    path = folder / "results.csv"
+    old = list(csv.DictReader(path.open()))
+    names = [name for name in old[0] if name not in ("memory_ours", "memory_rival", "limit")]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, names, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows([*old, old[0] | {"case": "gone"}])
+    bench(folder, "sums", "--short")
+    rows = list(csv.DictReader(path.open()))
+    assert len(rows) == 5 and rows[0]["memory_ours"] == "" and rows[-1]["memory_ours"]
+    assert rows[0]["packages"] == rows[-1]["packages"] and rows[2]["case"] == "gone"
+    assert "gone" not in (folder / "docs/numbers.md").read_text()
+
+
 def test_commands_run_in_fresh_folders_and_threads_are_stated(folder):
     done = bench(folder, "commands", "--threads", "1,2", "--json")
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["threads"] for row in rows] == [1, 2] and all(row["equal"] for row in rows)
     assert all(row["cpu_ratio"] > 1 for row in rows) and done.returncode == 0
+    assert all(5 < row["peak_ours"] < 30 for row in rows)  # an interpreter's, not that of bench/run.py
 
 
 def test_an_unknown_case_names_the_known_ones(folder):

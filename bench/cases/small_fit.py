@@ -8,6 +8,7 @@ import sys
 import numpy as np
 
 FLOOR = GOAL = 1.0
+MEMORY = 1.5
 TWINS = {
     "LinearRegression": ("ml_core.models.linear", "sklearn.linear_model"),
     "Ridge": ("ml_core.models.linear", "sklearn.linear_model"),
