@@ -4,6 +4,7 @@ import difflib
 
 import polars as pl
 
+from ml_core.data import known
 from ml_core.data.kinds import TYPES
 from ml_core.data.table import ROW, TASKS, Table
 
@@ -12,6 +13,7 @@ NEXT = {
     "key": "data.key=[...]",
     "drop": "data.drop=[...]",
     "types": "data.types",
+    "known_at": "data.known_at=...",
 }
 
 
@@ -26,6 +28,7 @@ def check(about, names: list[str], where: str) -> None:
     _check_names(names, where)
     wanted = [("target", about.target)] if about.target is not None else []
     wanted += [(option, name) for option in ("key", "drop", "types") for name in getattr(about, option)]
+    wanted += [("known_at", about.known_at)] if getattr(about, "known_at", None) else []
     for option, name in wanted:
         if name not in set(names):
             raise KeyError(f"{where}: no column {name!r}{_near(name, names)}. Set {NEXT[option]}")
@@ -39,10 +42,13 @@ def check(about, names: list[str], where: str) -> None:
         raise ValueError(f"data.task: got {about.task!r}, allowed are auto, {', '.join(TASKS)}")
     if about.target is None and about.task not in ("auto", "clustering"):
         raise ValueError(f"{where}: {about.task} needs a target; set data.target=... or data.task=clustering")
-    both = {about.target, *about.key} & set(about.drop)
+    if getattr(about, "as_of", None) and getattr(about, "known_at", None):
+        known.moment(about.as_of)
+    both = {about.target, *about.key, getattr(about, "known_at", None)} & set(about.drop)
     if both:
         raise ValueError(
-            f"{where}: {', '.join(sorted(both))} is dropped and yet the target or key; mend data.drop"
+            f"{where}: {', '.join(sorted(both))} is dropped and yet the target, the key or known_at; "
+            "mend data.drop"
         )
     if not set(names) - {about.target, *about.key, *about.drop}:
         raise ValueError(f"{where}: no column is left to learn from beside the target, key and dropped ones")
@@ -73,11 +79,14 @@ def _near(name, names):
 def table(about, frame: pl.LazyFrame, kinds: dict[str, str], source: str) -> Table:
     """The table of a source: ``kinds`` of all columns, less those that are no features.
 
-    Dropped columns are gone before anything is written. The key, and the target of a clustering, stay in the
-    frame for slices, but are no features.
+    Dropped columns are gone before anything is written. The key, the column that tells when a row was known,
+    and the target of a clustering stay in the frame for slices, but are no features.
     """
     frame = frame.drop(about.drop, strict=False)
-    aside = {about.target, *about.key, *about.drop}
+    known_at, as_of = getattr(about, "known_at", None), getattr(about, "as_of", None)
+    if known_at and as_of:
+        frame = known.until(frame, known_at, as_of, source)
+    aside = {about.target, *about.key, *about.drop, known_at}
     return Table(
         frame=frame,
         target=None if about.task == "clustering" else about.target,

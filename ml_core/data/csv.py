@@ -21,6 +21,7 @@ class Csv:
 
     Spaces around values and names mean nothing. ``types`` maps a column to one of kinds.TYPES or to a date's
     format; ``missing`` lists what stands for a missing value; ``decimal`` is the sign before the fraction.
+    With ``known_at`` and ``as_of`` only the rows known by then are read.
     """
 
     path: str
@@ -34,6 +35,8 @@ class Csv:
     task: str = "auto"
     key: list = field(default_factory=list)
     drop: list = field(default_factory=list)
+    known_at: str | None = None
+    as_of: str | None = None
     types: dict = field(default_factory=dict)
 
     def __post_init__(self):

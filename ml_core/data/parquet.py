@@ -11,7 +11,10 @@ from ml_core.data.table import Table
 
 @dataclass(frozen=True)
 class Parquet:
-    """One file, or the files of folder ``path`` that match ``pattern``; nan counts as missing."""
+    """One file, or the files of folder ``path`` that match ``pattern``; nan counts as missing.
+
+    With ``known_at`` and ``as_of`` only the rows known by then are read.
+    """
 
     path: str
     pattern: str = "*.parquet"
@@ -19,6 +22,8 @@ class Parquet:
     task: str = "auto"
     key: list = field(default_factory=list)
     drop: list = field(default_factory=list)
+    known_at: str | None = None
+    as_of: str | None = None
     types: dict = field(default_factory=dict)
 
     def __post_init__(self):

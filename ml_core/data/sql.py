@@ -22,7 +22,8 @@ CHUNK = 50_000  # rows fetched at a time
 
 @dataclass(frozen=True)
 class Sql:
-    """The rows of ``query``. A new ``as_of`` (any text) fetches anew, since nobody sees a database change.
+    """The rows of ``query``. A new ``as_of`` (any text) fetches anew, since nobody sees a database change;
+    with ``known_at``, the column that tells when a row was known, only the rows known by then count.
 
     The rows lie in a temporary folder from the one fetch on, until the table is forgotten: a second query
     could give other rows. Order them (``order by``) where two fetches shall give the same bytes.
@@ -32,6 +33,7 @@ class Sql:
     path: str = "conf/data/sql.yaml"
     url_env: str = "MLCORE_SQL_URL"
     as_of: str | None = None
+    known_at: str | None = None
     target: str | None = None
     task: str = "auto"
     key: list = field(default_factory=list)
