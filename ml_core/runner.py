@@ -15,8 +15,10 @@ import shutil
 import signal
 import threading
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from pathlib import Path
 
+AWAY = 75  # exit code of what may work when tried again, as sysexits.h has it
 HOME = Path(".mlcore")
 LOCK, SPARE = Path("dvc.lock"), HOME / "dvc.lock"
 
@@ -29,17 +31,31 @@ class Stopped(Exception):
         self.code = code
 
 
+@dataclass(frozen=True)
+class Share:
+    """How a run works with others: bring what they made from the DVC remote, push what it made, take turns.
+
+    ``wait`` lets a run wait for the one that works in this checkout, instead of refusing.
+    """
+
+    pull: bool = False
+    push: bool = False
+    wait: bool = False
+
+
 def bring_up_to_date(
     call: Callable[[str], None],
     targets: list[str] | None = None,
     force: bool = False,
     said: Callable[[str], None] = lambda stage: None,
+    share: Share | None = None,
 ) -> dict[str, str]:
     """Stage name -> "ran", "restored" or "unchanged". ``call(step)`` runs one of our steps here.
 
     ``said(stage)`` hears each that begins. Stopped when DVC refuses; what ``call`` raises passes through.
     """
-    from dvc.exceptions import DvcException
+    share = share or Share()
+    from dvc.exceptions import DvcException, FileTransferError
     from dvc.repo import Repo
 
     happened: dict[str, str] = {}
@@ -50,18 +66,26 @@ def bring_up_to_date(
 
     try:
         with (
-            alone(), quiet(), whole_lock(), Interrupts() as interrupts, Repo() as repo,
+            alone(share.wait), quiet(), whole_lock(), Interrupts() as interrupts, Repo() as repo,
             in_process(interrupts.heard(call), begins),
         ):  # fmt: skip
             heal_table_of_users(repo)
-            for stage in repo.reproduce(targets=targets, force=force):
+            for stage in repo.reproduce(targets=targets, force=force, pull=share.pull):
                 happened.setdefault(stage.addressing, "restored")
             names = [stage.addressing for stage in repo.index.stages]
+            if share.push:
+                repo.push(run_cache=True)
+    except FileTransferError as error:
+        raise _away(error) from error
     except DvcException as error:
         raise _cause(error) from error
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
         raise Stopped(f"{error.strerror or error}{place}; nothing was lost, fix it and run again") from error
+    except Exception as error:  # what the libraries below DVC raise when a remote does not answer
+        if not (share.pull or share.push):
+            raise
+        raise _away(error) from error
     return {name: happened.get(name, "unchanged") for name in names}
 
 
@@ -123,6 +147,16 @@ def _cause(error):
     return Stopped(f"dvc: {words[:400]}")
 
 
+def _away(error):
+    """A remote that cannot be reached now: worth another try, unlike a mistake."""
+    said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return Stopped(
+        f"the DVC remote did not work: {said[:300]}; is it reachable from here, are its credentials set? "
+        "What was computed is kept in the cache, the same command goes on",
+        AWAY,
+    )
+
+
 class _OursFailed(Exception):
     """Carries a step's own failure through DVC's, which knows only exit codes."""
 
@@ -178,12 +212,12 @@ def is_step(name: str) -> bool:
 
 
 @contextlib.contextmanager
-def alone() -> Generator[None]:
+def alone(wait: bool = False) -> Generator[None]:
     """One run at a time in a checkout; the kernel drops the lock with the process, however that ends."""
     HOME.mkdir(exist_ok=True)
     with open(HOME / "run.lock", "a+") as handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError:
             handle.seek(0)
             who = handle.read().strip() or "unknown"

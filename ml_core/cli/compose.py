@@ -194,6 +194,17 @@ def kept(root: Path = Path()) -> list[str]:
     return words
 
 
+def onto_today(overrides: list[str], root: Path = Path()) -> list[str]:
+    """Today's overrides and then these; of two for the same choice the later one holds."""
+    new = {word.partition("=")[0].lstrip("+") for word in overrides}
+    words = [
+        word
+        for word in kept(root)
+        if not any(f"{word.partition('=')[0].lstrip('+')}.".startswith(f"{name}.") for name in new)
+    ]
+    return [*words, *overrides]
+
+
 def _unresolved(overrides, root):
     """The composition before mandatory values and interpolations are asked for: only which keys there are."""
     import hydra

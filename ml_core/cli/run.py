@@ -8,10 +8,10 @@ from pathlib import Path
 from ml_core import plan, settled
 from ml_core.cli import compose, door
 from ml_core.cli.commands import print_error, print_json
-from ml_core.runner import Stopped, bring_up_to_date
+from ml_core.runner import Share, Stopped, bring_up_to_date
 
 
-def run_pipeline(targets: list[str] | None, force: bool, as_json: bool) -> None:
+def run_pipeline(targets: list[str] | None, force: bool, as_json: bool, share: Share | None = None) -> None:
     """Run the recipe, or the stages named and what they need; print a table, or JSON."""
     began = time.time()
     diff = compose.check()
@@ -28,9 +28,10 @@ def run_pipeline(targets: list[str] | None, force: bool, as_json: bool) -> None:
         if outcome.notes.get("message"):
             messages.append(f"{name}: {outcome.notes['message']}")
 
-    known = None if force else settled.is_settled(recipe, params)
+    shared = share is not None and (share.pull or share.push)
+    known = None if force or shared else settled.is_settled(recipe, params)
     if known is None:
-        happened = bring_up_to_date(call, targets, force, _begins)
+        happened = bring_up_to_date(call, targets, force, _begins, share)
         if targets is None:
             settled.remember(recipe, params, list(happened))
     else:
