@@ -9,8 +9,9 @@ from closure import ROOT
 from ml_core.cli.build import allowed_packages, build, locate
 from ml_core.cli.compose import compose
 
-GROUPS = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir())
-OPTIONS = sorted((path.parent.name, path.stem) for path in (ROOT / "conf").glob("*/*.yaml"))
+APART = {"schedule"}  # read by ml_core/schedule.py, not composed: tests/test_schedule.py
+GROUPS = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name not in APART)
+OPTIONS = sorted((group, path.stem) for group in GROUPS for path in (ROOT / "conf" / group).glob("*.yaml"))
 # what an option needs a word on before it composes
 NEEDS = {
     ("data", "csv"): ["data.path=x.csv", "data.target=y"],

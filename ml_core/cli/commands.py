@@ -11,6 +11,8 @@ from pathlib import Path
 
 import click
 
+from ml_core.cli.scheduled import workspace
+
 as_json = click.option("--json", "as_json", is_flag=True, help="For machines: one JSON document on stdout.")
 
 
@@ -22,10 +24,13 @@ def app() -> None:
 @app.command()
 @click.argument("overrides", nargs=-1)
 @click.option("--check", is_flag=True, help="Exit 1 with a diff unless params.yaml is what conf/ gives.")
-def compose(overrides: tuple[str, ...], check: bool) -> None:
+@click.option("--keep", is_flag=True, help="On top of the choices of today, instead of in their place.")
+def compose(overrides: tuple[str, ...], check: bool, keep: bool) -> None:
     """Write params.yaml: conf/ with OVERRIDES such as model=forest."""
     from ml_core.cli import compose as composer
 
+    if keep:
+        overrides = tuple(composer.onto_today(list(overrides)))
     if check:
         diff = composer.check()
         if diff:
@@ -42,15 +47,19 @@ def compose(overrides: tuple[str, ...], check: bool) -> None:
 @app.command()
 @click.argument("stages", nargs=-1)
 @click.option("--force", "-f", is_flag=True, help="Run every stage, stale or not.")
+@click.option("--pull", is_flag=True, help="Bring what others made from the DVC remote first.")
+@click.option("--push", is_flag=True, help="Push what was made to the DVC remote, for others to bring.")
+@click.option("--wait", is_flag=True, help="Wait for another run in this checkout instead of refusing.")
 @as_json
-def run(stages: tuple[str, ...], force: bool, as_json: bool) -> None:
+def run(stages: tuple[str, ...], force: bool, as_json: bool, **share: bool) -> None:
     """Bring what is stale up to date, in one process.
 
     All STAGES by default, else those named and what they need; the same dvc.lock as `dvc repro`.
     """
     from ml_core.cli.run import run_pipeline
+    from ml_core.runner import Share
 
-    run_pipeline(list(stages) or None, force, as_json)
+    run_pipeline(list(stages) or None, force, as_json, Share(**share))
 
 
 @app.command()
@@ -87,6 +96,27 @@ def reproduce(run_id: str, keep: Path | None) -> None:
     from ml_core.cli.reproduce import reproduce_run
 
     raise SystemExit(reproduce_run(run_id, keep))
+
+
+@app.command()
+@as_json
+def schedule(as_json: bool) -> None:
+    """List the schedules: when each is next, how it ended last, which model is champion."""
+    from ml_core.cli.timetable import show_timetable
+
+    raise SystemExit(show_timetable(as_json))
+
+
+@app.command()
+@click.option("--port", default=8080, show_default=True, help="On 127.0.0.1.")
+def airflow(port: int) -> None:
+    """Start Airflow for this checkout on 127.0.0.1; Ctrl-C ends it."""
+    from ml_core.cli.standalone import run as start
+
+    raise SystemExit(start(port))
+
+
+app.add_command(workspace)
 
 
 @app.command()

@@ -63,7 +63,7 @@ def _described(run, work, params, locked, place):
     root, ended = Path.cwd(), int(time.time() * 1000)
     journal = _journal(root)
     estimator, data = _estimator(params), params.get("data") or {}
-    tags = lineage.git(root) | lineage.environment(root)
+    tags = lineage.git(root) | lineage.environment(root) | lineage.caller()
     tags |= {"model": estimator, "data": _data_name(data), "seed": str(params.get("seed", ""))}
     if locked:
         tags["dvc.lock"] = digest(locked)

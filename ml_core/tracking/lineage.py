@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.metadata
+import json
 import os
 import platform
 import re
@@ -48,6 +49,15 @@ def home() -> Path:
 def experiment() -> str:
     """Name that DVC gave to the experiment this process runs for, or ""."""
     return os.environ.get("DVC_EXP_NAME", "")
+
+
+def caller() -> dict[str, str]:
+    """Tags from whoever started this process, such as a scheduler: MLCORE_TAGS, a JSON object; else {}."""
+    try:
+        told = json.loads(os.environ.get("MLCORE_TAGS") or "{}")
+    except ValueError:
+        return {}
+    return {str(name): str(value) for name, value in told.items() if value} if isinstance(told, dict) else {}
 
 
 def git(folder: Path) -> dict[str, str]:

@@ -1,0 +1,130 @@
+"""What a scheduler's tasks call: `mlcore workspace open | work | publish | do`.
+
+Each opens the workspace by its name first, so that a task may run, or run again, on any machine. What runs in
+a workspace is the code that lies in it. The last line on stdout is JSON.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.group(hidden=True)
+def workspace() -> None:
+    """Run in a folder of its own: what a scheduler calls."""
+
+
+def _command(command):
+    """A command with what says which workspace: NAME --commit --override."""
+    for option in (
+        click.option("--override", "overrides", multiple=True, help="As for compose; once for each."),
+        click.option("--commit", help="What to check out; by default where the origin stands."),
+        click.argument("name"),
+    ):
+        command = option(command)
+    return workspace.command()(command)
+
+
+@_command
+def open(name: str, commit: str | None, overrides: tuple[str, ...]) -> None:
+    """Clone, check out, compose; remove what is too old. Tells {folder, commit, branch}."""
+    _tell(_opened(name, commit, overrides))
+
+
+@_command
+@click.option("--stage", help="This one and what it needs; by default the whole recipe.")
+@click.option("--publish", "finish", is_flag=True, help="Then publish.")
+def work(name: str, commit: str | None, overrides: tuple[str, ...], stage: str | None, finish: bool) -> None:
+    """Bring the recipe, or a stage, up to date; exit code as of `mlcore run`. Tells what each stage did."""
+    from ml_core import lifeline, workspace
+
+    lifeline.hold()
+    found = _opened(name, commit, overrides)
+    shared = ["--pull", "--push"] if workspace.remote(Path(found["folder"])) else []
+    words = ["run", *([stage] if stage else []), "--wait", "--json", *shared]
+    done = _inside(found, words, stdout=subprocess.PIPE)
+    if done.returncode:
+        raise SystemExit(done.returncode)
+    stages = {key: told["what"] for key, told in json.loads(done.stdout)["stages"].items()}
+    click.echo("  ".join(f"{key} {what}" for key, what in stages.items()), err=True)
+    told = {"stages": stages} | _recorded(found)
+    _tell(found | told | (_published(found) if finish else {}))
+
+
+@_command
+def publish(name: str, commit: str | None, overrides: tuple[str, ...]) -> None:
+    """Push the branch candidate/NAME: params.yaml and dvc.lock. Tells the run."""
+    _tell(_published(_opened(name, commit, overrides)))
+
+
+@_command
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def do(name: str, commit: str | None, overrides: tuple[str, ...], words: tuple[str, ...]) -> None:
+    """Run another command of mlcore in the workspace, such as promote; put -- before it."""
+    from ml_core import lifeline
+
+    lifeline.hold()
+    found = _opened(name, commit, overrides)
+    _whole(found)
+    raise SystemExit(_inside(found, list(words)).returncode)
+
+
+def _opened(name, commit, overrides):
+    from ml_core import workspace
+
+    wanted = workspace.order(name, Path.cwd(), commit, overrides)
+    found = workspace.opened(wanted)
+    for gone in workspace.swept(wanted.place):
+        click.echo(f"removed the workspace {gone}", err=True)
+    return found
+
+
+def _published(found):
+    from ml_core import workspace
+
+    _whole(found)
+    told = _recorded(found)
+    run = told.get("run_id") or "not sent yet"
+    message = f"Candidate {Path(found['folder']).name}\n\nRun {run}, receipt {told['receipt']}"
+    workspace.publish(Path(found["folder"]), message)
+    return found | told
+
+
+def _whole(found):
+    """Let the workspace hold what the recipe makes; another machine may have done the work."""
+    from ml_core import workspace
+
+    if not (Path(found["folder"]) / "out/log/receipt.json").exists():
+        shared = ["--pull"] if workspace.remote(Path(found["folder"])) else []
+        done = _inside(found, ["run", "--wait", *shared], stdout=subprocess.DEVNULL)
+        if done.returncode:
+            raise SystemExit(done.returncode)
+
+
+def _recorded(found):
+    """What the run left: {receipt, run_id, data}, each where it is known."""
+    from ml_core.tracking import lineage, pending
+
+    told, receipt = {}, Path(found["folder"]) / "out/log/receipt.json"
+    if receipt.exists():
+        told["receipt"] = json.loads(receipt.read_text(encoding="utf-8"))["receipt"]
+        told["run_id"] = pending.recorded(told["receipt"])
+    ingested = lineage.data(lineage.lock(Path(found["folder"])), "")
+    return told | ({"data": ingested} if ingested else {})
+
+
+def _inside(found, words, **options):
+    """A command of mlcore with the workspace's code; the ledger and what waits for it are the checkout's."""
+    folder = found["folder"]
+    environment = os.environ | {"DVC_ROOT": str(Path.cwd()), "MLCORE_CODE": folder}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))
+    words = [sys.executable, "-m", "ml_core", *words]
+    return subprocess.run(words, cwd=folder, env=environment, text=True, check=False, **options)
+
+
+def _tell(found):
+    sys.stdout.write(json.dumps(found) + "\n")
