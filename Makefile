@@ -10,7 +10,7 @@ export DO_NOT_TRACK := true
 export DVC_NO_ANALYTICS := true
 .SHELLFLAGS := -eu -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-bounds lint format ui bench bench-full lock clean env env-dev
+.PHONY: help demo test test-slow test-airflow test-bounds lint format ui airflow bench bench-full lock clean env env-dev
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test: $(VENV)/.dev lint   ## environment + all checks and tests but the slow one
 test-slow: $(VENV)/.dev   ## the tests over ten seconds, and those in a browser
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n $(JOBS) --dist loadgroup -m 'slow or browser' $(SLOW)
 
+test-airflow: $(VENV)/.dev $(VENV)/.airflow ## the tests that need Airflow
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m airflow tests/airflow
+
 test-bounds: $(VENV)/.dev ## the tests of the kernels with Numba's bounds checks on, compiled apart from the others
 	@PATH="$(CURDIR)/$(BIN):$$PATH" NUMBA_BOUNDSCHECK=1 python -m pytest -n $(JOBS) tests/kernels
 
@@ -42,6 +45,9 @@ format: $(VENV)/.dev      ## ruff: mend what can be mended
 ui: $(VENV)/.main         ## the MLflow UI on http://127.0.0.1:5000
 	@PATH="$(CURDIR)/$(BIN):$$PATH" mlflow ui --host 127.0.0.1 --port 5000 --workers 1
 
+airflow: $(VENV)/.airflow  ## Airflow with the schedules of conf/schedule on http://127.0.0.1:8080
+	@PATH="$(CURDIR)/$(BIN):$$PATH" mlcore airflow
+
 bench: $(VENV)/.bench     ## short form of every claim in docs/numbers.md, under ten minutes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python bench/run.py --short
 
@@ -51,6 +57,8 @@ bench-full: $(VENV)/.bench ## every claim at full size
 lock:                     ## resolve pyproject.toml anew into the locks (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q --upgrade --extra build -o requirements.lock
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q --upgrade --extra build --extra dev -o requirements-dev.lock
+	cp requirements-dev.lock requirements-airflow.lock
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q --extra build --extra airflow -o requirements-airflow.lock
 	cp requirements-dev.lock requirements-bench.lock  # the rivals join the very same releases
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q --extra build --extra dev --extra bench -o requirements-bench.lock
 
@@ -68,6 +76,10 @@ $(VENV)/.main: requirements.lock pyproject.toml
 $(VENV)/.dev: requirements-dev.lock pyproject.toml
 	@sh .ci/install "$(PYTHON)" "$(VENV)" requirements-dev.lock
 	@touch $@ $(VENV)/.main
+
+$(VENV)/.airflow: requirements-airflow.lock $(VENV)/.main
+	@sh .ci/install "$(PYTHON)" "$(VENV)" requirements-airflow.lock
+	@touch $@
 
 $(VENV)/.bench: requirements-bench.lock $(VENV)/.dev
 	@sh .ci/install "$(PYTHON)" "$(VENV)" requirements-bench.lock

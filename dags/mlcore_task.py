@@ -1,0 +1,303 @@
+"""What a task of the timetable does: one call of `mlcore workspace`, in a process group that ends with it.
+
+Airflow's configuration may hold a section [mlcore] (or variables AIRFLOW__MLCORE__*): python, the interpreter
+of the project's environment; mlflow_ui, the address of MLflow's page. Where the workspaces lie and what is
+cloned say MLCORE_WORKSPACES and MLCORE_ORIGIN.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from pathlib import Path
+
+from airflow.sdk import (
+    DAG,
+    Asset,
+    AssetAlias,
+    BaseHook,
+    BaseOperator,
+    BaseOperatorLink,
+    DeadlineAlert,
+    DeadlineReference,
+    SyncCallback,
+    Variable,
+    conf,
+)
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+ROOT = Path(__file__).resolve().parents[1]
+FINAL = {1: "the check or the gate said no", 2: "a mistake that no retry mends"}
+OPEN = (
+    "Clones the commit into a folder of its own, composes params.yaml, removes workspaces that are too old."
+)
+WHOLE = "`mlcore run` in a workspace, then `mlcore workspace publish`: the whole recipe in one task."
+PUBLISH = "Pushes the outputs to the DVC remote, params.yaml and dvc.lock to the branch candidate/RUN."
+PROMOTE = "`mlcore promote` judges the candidate against the champion. A backfill promotes nothing."
+
+
+def setting(name, default=""):
+    """A setting of the section [mlcore]."""
+    return conf.get("mlcore", name, fallback=default)
+
+
+class Link(BaseOperatorLink):
+    """A button on the task's page: an address that the task found."""
+
+    def __init__(self, title, key):
+        self.title, self.key = title, key
+
+    @property
+    def name(self):
+        """Its text."""
+        return self.title
+
+    @property
+    def xcom_key(self):
+        """Where Airflow keeps the address."""
+        return f"_link_mlcore_{self.key}"
+
+    def get_link(self, operator, *, ti_key):
+        """The address."""
+        return operator.addresses.get(self.key, "")
+
+
+class Task(BaseOperator):
+    """One step of a scheduled run; its process and whatever that starts end with the task.
+
+    Exit codes 1 and 2 are final; anything else, such as a kill or a host that is away, is tried again.
+    """
+
+    operator_extra_links = (Link("MLflow run", "run"), Link("Report", "report"))
+
+    def __init__(self, *, planned, does, stage=None, announces=None, **options):
+        outlets = [AssetAlias(announces)] if announces else []
+        super().__init__(outlets=outlets, **options)
+        self.does, self.stage, self.announces = does, stage, announces
+        self.overrides, self.as_of, self.secrets = planned.overrides, planned.as_of, planned.secrets
+        self.notify = planned.notify
+        self.alone = planned.granularity == "pipeline"
+        self.addresses, self.process = {}, None
+
+    def execute(self, context):
+        """Run it; what its last line told is the task's result."""
+        run = context["dag_run"]
+        if self.does == "promote" and str(run.run_type) in ("backfill", "DagRunType.BACKFILL"):
+            raise AirflowSkipException("a backfill trains models and changes no champion")
+        told = json.loads(self._called(self._words(context), context) or "{}")
+        self._point_to(told or self._earlier(context))
+        if self.announces and "data" in told:
+            self._announce(context, told["data"])
+        return told
+
+    def _words(self, context):
+        """The call of `mlcore workspace` for this run."""
+        run, does = context["dag_run"], self.does
+        params = asked(context)
+        words = [f"{run.dag_id}-{run.run_id}"]
+        overrides = [*self.overrides, *([f"model={params['model']}"] if params.get("model") else [])]
+        overrides += params.get("overrides") or []
+        as_of = params.get("as_of")
+        if as_of is None and self.as_of:
+            end = context.get("data_interval_end") or context.get("logical_date") or run.run_after
+            as_of = end.isoformat()
+        overrides += [f"data.as_of='{as_of}'"] if as_of else []
+        for override in overrides:
+            words += ["--override", override]
+        earlier = self._earlier(context)
+        if earlier.get("commit"):
+            words += ["--commit", earlier["commit"]]
+        if does == "work":
+            words += ["--stage", self.stage] if self.stage else []
+            words += ["--publish"] if self.alone else []
+        if does == "promote":
+            does = "do"
+            if not earlier.get("run_id"):
+                raise AirflowSkipException("MLflow has not taken the run yet; promote it when it has")
+            words += ["--", "promote", earlier["run_id"]]
+        return [does, *words]
+
+    def _earlier(self, context):
+        """What the tasks before this one told, the last of them first."""
+        told = {}
+        for name in ("open", "publish", "run"):
+            if name != self.task_id and name in self.dag.task_dict:
+                told |= context["ti"].xcom_pull(task_ids=name) or {}
+        return told
+
+    def _called(self, words, context):
+        """What the command printed last; its messages go to the task's log as they come."""
+        command = [setting("python", sys.executable), "-m", "ml_core", "workspace", *words]
+        last = deque(maxlen=3)
+        with tempfile.TemporaryFile("w+") as answer:
+            self.process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=self._environment(context),
+                stdin=subprocess.DEVNULL,
+                stdout=answer,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+                preexec_fn=die_with_parent,
+            )
+            try:
+                for line in self.process.stderr:
+                    self.log.info(line.rstrip())
+                    last.append(line.strip())
+                code = self.process.wait()
+            finally:
+                self.on_kill()
+            answer.seek(0)
+            lines = answer.read().strip().splitlines()
+        why = " ".join(last) or "it said nothing"
+        if code in FINAL:
+            raise AirflowFailException(f"{self.task_id}: {FINAL[code]}: {why}")
+        if code:
+            raise AirflowException(f"{self.task_id} ended with {code}: {why}")
+        return lines[-1] if lines and lines[-1].startswith("{") else ""
+
+    def on_kill(self):
+        """End the whole group, as for a timeout or a task cleared in the page."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+    def _environment(self, context):
+        """The project's code and secrets, and what the ledger is to say of this run."""
+        run, ti = context["dag_run"], context["ti"]
+        tags = {"airflow.dag": run.dag_id, "airflow.run": run.run_id, "airflow.try": str(ti.try_number)}
+        tags["airflow.link"] = str(getattr(ti, "log_url", "") or "")
+        reason = asked(context).get("reason")
+        tags |= {"reason": str(reason)} if reason else {}
+        known = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
+        known |= {"MLCORE_TAGS": json.dumps(tags), "PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "1"}
+        return known | {name: secret(source) for name, source in self.secrets}
+
+    def _point_to(self, told):
+        page = setting("mlflow_ui", "http://127.0.0.1:5000").rstrip("/")
+        if told.get("run_id"):
+            self.addresses["run"] = f"{page}/#/runs/{told['run_id']}"
+            self.addresses["report"] = f"{page}/get-artifact?path=report.html&run_uuid={told['run_id']}"
+
+    def _announce(self, context, digest):
+        """An event of the data asset, when the data is not what the last run of this task saw."""
+        ti = context["ti"]
+        before = ti.xcom_pull(task_ids=self.task_id, key="announced", include_prior_dates=True)
+        if before != digest:
+            context["outlet_events"][AssetAlias(self.announces)].add(Asset(self.announces), {"md5": digest})
+        ti.xcom_push(key="announced", value=digest)
+
+
+def asked(context):
+    """What the form, or --conf, says: model, overrides, as_of, reason."""
+    return {**context["params"], **(context["dag_run"].conf or {})}
+
+
+def die_with_parent():
+    """Between fork and exec: a task killed by -9 takes its process along (Linux's prctl PR_SET_PDEATHSIG)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def secret(source):
+    """connection:ID or variable:NAME of Airflow's, as text for an environment."""
+    kind, _, name = source.partition(":")
+    return BaseHook.get_connection(name).get_uri() if kind == "connection" else Variable.get(name)
+
+
+def tell_of_failure(context):
+    """Tell those whom the schedule names of a task that failed for good: where, why, what to look at."""
+    task, run, ti = context["task"], context["dag_run"], context["ti"]
+    why = [line for line in str(context.get("exception") or "").splitlines() if line.strip()][:5]
+    note = {
+        "title": f"{run.dag_id}: {task.task_id} failed",
+        "dag": run.dag_id,
+        "run": run.run_id,
+        "stage": getattr(task, "stage", None) or task.task_id,
+        "reason": " ".join(why) or "killed, or the worker was lost",
+        "link": str(getattr(ti, "log_url", "") or ""),
+        "workspace": re.sub(r"[^A-Za-z0-9_-]+", "-", f"{run.dag_id}-{run.run_id}").strip("-")[:120],
+    }
+    _deliver(getattr(task, "notify", ()), note)
+
+
+def tell_of_deadline(notify, dag, context=None):
+    """Tell that a run was not done by its deadline."""
+    run = (context or {}).get("dag_run") or {}
+    run_id = run.get("dag_run_id", "") if isinstance(run, dict) else run.run_id
+    _deliver(notify, {"title": f"{dag}: not done by its deadline", "dag": dag, "run": run_id})
+
+
+def _deliver(names, note):
+    from ml_core import notify
+
+    for name in names:
+        known = BaseHook.get_connection(name)
+        try:
+            notify.deliver(known.conn_type, known.get_uri(), known.extra_dejson, note)
+        except (OSError, ValueError) as error:
+            print(f"{name} was not told: {error}", file=sys.stderr)  # noqa: T201
+
+
+def deadline(planned):
+    """Airflow's alert for a run that is not done in time."""
+    if planned.deadline is None:
+        return None
+    told = {"notify": list(planned.notify), "dag": planned.name}
+    return DeadlineAlert(
+        DeadlineReference.DAGRUN_QUEUED_AT,
+        planned.deadline,
+        SyncCallback("mlcore_task.tell_of_deadline", told),
+    )
+
+
+def approval():
+    """A person's word between candidate and promotion; who said it stands in Airflow's record."""
+    from airflow.providers.standard.operators.hitl import ApprovalOperator
+
+    about = "Run {{ (ti.xcom_pull(task_ids='publish') or ti.xcom_pull(task_ids='run') or {}).get('run_id') }}"
+    return ApprovalOperator(
+        task_id="approve", subject="Promote this candidate?", body=about, execution_timeout=None
+    )
+
+
+def broken(name, reason, start):
+    """A DAG that says what is wrong with its schedule; it never runs by itself."""
+    known = name if re.fullmatch(r"[A-Za-z0-9_.-]+", name) else re.sub(r"[^A-Za-z0-9_.-]+", "_", name)
+    with DAG(known, description=f"broken: {reason}", doc_md=f"**Broken**: {reason}", start_date=start) as dag:
+        Broken(task_id="broken", reason=reason)
+    return dag
+
+
+class Broken(BaseOperator):
+    """Says what is wrong with a schedule."""
+
+    def __init__(self, *, reason, **options):
+        super().__init__(**options)
+        self.reason = reason
+
+    def execute(self, context):
+        """Fail with the reason."""
+        raise AirflowFailException(self.reason)
+
+
+def about_schedule(planned):
+    """The DAG's page."""
+    words = " ".join(planned.overrides) or "none"
+    return f"{planned.about}\n\nconf/schedule/{planned.name}.yaml; overrides: {words}"
+
+
+def about_stage(stage):
+    """The task's page: what the stage runs, reads and makes."""
+    reads, makes = (
+        ", ".join(f"`{path}`" for path in paths) or "nothing" for paths in (stage.deps, stage.outs)
+    )
+    return f"Stage **{stage.name}** of dvc.yaml: `{stage.cmd}`\n\nreads {reads}\n\nmakes {makes}"

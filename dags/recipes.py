@@ -1,0 +1,162 @@
+"""The timetable for Airflow: a DAG for each conf/schedule/*.yaml, its tasks and edges those of dvc.yaml.
+
+Nothing is generated and nothing drifts: both files are read whenever Airflow parses this one.
+"""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+for folder in (str(ROOT), str(ROOT / "dags")):
+    if folder not in sys.path:
+        sys.path.append(folder)
+
+import mlcore_task as tasks  # noqa: E402
+from airflow.sdk import (  # noqa: E402
+    DAG,
+    Asset,
+    AssetWatcher,
+    CronTriggerTimetable,
+    Param,
+)
+
+from ml_core import plan, schedule  # noqa: E402
+
+START = datetime(2025, 1, 1, tzinfo=UTC)
+MODELS = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
+
+
+def when(planned):
+    """What Airflow calls a schedule: a timetable, a time span, assets, or None for by hand."""
+    if planned.when is None:
+        return None
+    if isinstance(planned.when, str):
+        return CronTriggerTimetable(planned.when, timezone=planned.timezone)
+    kind, target = next(iter(planned.when.items()))
+    if kind == "every":
+        return target
+    if kind == "asset":
+        return [Asset(name) for name in target]
+    name = f"{planned.name}_{kind}"
+    return [Asset(name, watchers=[AssetWatcher(name, trigger=_trigger(kind, target))])]
+
+
+def _trigger(kind, target):
+    if kind == "file":
+        from airflow.providers.standard.triggers.file import FileDeleteTrigger
+
+        return FileDeleteTrigger(target)
+    try:
+        from airflow.providers.common.messaging.triggers.msg_queue import MessageQueueTrigger
+    except ImportError:
+        needed = "apache-airflow-providers-common-messaging and the provider of the queue"
+        raise ValueError(f"when.queue needs {needed}; install them beside Airflow") from None
+    return MessageQueueTrigger(queue=target)
+
+
+def form():
+    """The form of a schedule by hand, valid as it opens: it adds to what the schedule's file says.
+
+    Any other takes the same as JSON: `airflow dags trigger NAME --conf`.
+    """
+    text = ["null", "string"]
+    return {
+        "model": Param(
+            None, type=text, enum=[None, *MODELS], description="A file of conf/model; none: today's."
+        ),
+        "overrides": Param(
+            [], type="array", items={"type": "string"}, description="As for mlcore compose, one a line."
+        ),
+        "as_of": Param(None, type=text, description="Version of the data: data.as_of of the source."),
+        "reason": Param(None, type=text, description="Why, for those who read the run later."),
+    }
+
+
+def build(planned, recipe):
+    """The DAG of a schedule."""
+    stages = schedule.chosen(planned, recipe)
+    dag = DAG(
+        planned.name,
+        description=planned.about,
+        doc_md=tasks.about_schedule(planned),
+        schedule=when(planned),
+        start_date=START,
+        catchup=False,
+        max_active_runs=planned.concurrency,
+        params=form() if planned.when is None else None,  # checking a form costs more than all the rest
+        tags={"mlcore", planned.granularity},
+        deadline=tasks.deadline(planned),
+        default_args={
+            "owner": "mlcore",
+            "pool": planned.pool,
+            "retries": planned.retries,
+            "retry_delay": planned.retry_delay,
+            "retry_exponential_backoff": 2.0,
+            "max_retry_delay": planned.max_retry_delay,
+            "execution_timeout": planned.timeout,
+            "on_failure_callback": tasks.tell_of_failure,
+        },
+    )
+    with dag:
+        last = _by_stage(planned, stages) if planned.granularity == "stage" else _whole(planned)
+        if planned.stages is None and planned.promote:
+            promote = tasks.Task(task_id="promote", planned=planned, does="promote", doc_md=tasks.PROMOTE)
+            last >> ([tasks.approval(), promote] if planned.approval else promote)
+            if planned.approval:
+                dag.get_task("approve") >> promote
+    return dag
+
+
+def _by_stage(planned, stages):
+    """open, a task a stage with the recipe's edges, publish; the last of them."""
+    first = tasks.Task(task_id="open", planned=planned, does="open", doc_md=tasks.OPEN)
+    made = {}
+    for stage in stages:
+        announces = planned.announces if stage.name == "ingest" else None
+        made[stage.name] = tasks.Task(
+            task_id=stage.name.replace("@", "."),
+            planned=planned,
+            does="work",
+            stage=stage.name,
+            announces=announces,
+            doc_md=tasks.about_stage(stage),
+        )
+        for before in stage.after:
+            made[before] >> made[stage.name]
+        if not stage.after:
+            first >> made[stage.name]
+    ends = [task for task in made.values() if not task.downstream_task_ids]
+    if planned.stages is not None:
+        return ends
+    last = tasks.Task(task_id="publish", planned=planned, does="publish", doc_md=tasks.PUBLISH)
+    ends >> last
+    return last
+
+
+def _whole(planned):
+    """One task for all of it."""
+    return tasks.Task(
+        task_id="run", planned=planned, does="work", announces=planned.announces, doc_md=tasks.WHOLE
+    )
+
+
+def load():
+    """name -> DAG; a file that is wrong becomes a DAG that says so, and harms no other."""
+    try:
+        recipe, fault = plan.read(ROOT), None
+    except (ValueError, OSError) as error:
+        recipe, fault = [], str(error)
+    good, bad = schedule.read(ROOT / "conf/schedule")
+    found = {}
+    for planned in good:
+        try:
+            if fault:
+                raise ValueError(fault)
+            found[planned.name] = build(planned, recipe)
+        except ValueError as error:
+            bad[planned.name] = str(error)
+    return found | {name: tasks.broken(name, reason, START) for name, reason in bad.items()}
+
+
+globals().update(load())

@@ -1,0 +1,159 @@
+"""dags/ builds a DAG for each schedule, with the recipe's tasks and edges, lightly, each by itself."""
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from closure import ROOT
+
+pytestmark = pytest.mark.airflow
+pytest.importorskip("airflow.sdk", reason="the extra airflow is not installed; make test-airflow does")
+
+from ml_core import plan, schedule  # noqa: E402
+
+NAMES = sorted(path.stem for path in (ROOT / "conf/schedule").glob("*.yaml"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def airflow_home(tmp_path_factory):
+    """Airflow's settings for these tests alone, before it is imported."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
+    patch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def recipes():
+    spec = importlib.util.spec_from_file_location("recipes", ROOT / "dags/recipes.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def dags(module):
+    from airflow.sdk import DAG
+
+    return {dag.dag_id: dag for dag in vars(module).values() if isinstance(dag, DAG)}
+
+
+def test_every_schedule_has_its_dag(recipes):
+    assert sorted(dags(recipes)) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_edges_are_those_of_the_recipe(recipes, name):
+    planned = schedule.parse(ROOT / f"conf/schedule/{name}.yaml")
+    dag, stages = dags(recipes)[name], schedule.chosen(planned, plan.read(ROOT))
+    if planned.granularity == "pipeline":
+        assert dag.task_ids == ["run", "promote"]
+        return
+    known = {stage.name for stage in stages}
+    found = {task.task_id: task.upstream_task_ids & known for task in dag.tasks if task.task_id in known}
+    assert found == {stage.name: set(stage.after) for stage in stages}
+    firsts = {stage.name for stage in stages if not stage.after}
+    assert dag.get_task("open").downstream_task_ids == firsts
+    assert dag.has_task("publish") == (planned.stages is None)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_stored_as_airflow_stores_it_and_its_form_opens_valid(recipes, name):
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    dag = dags(recipes)[name]
+    told = json.loads(json.dumps(DagSerialization.to_dict(dag)))
+    assert {task["__var"]["task_id"] for task in told["dag"]["tasks"]} == set(dag.task_ids)
+    dag.params.validate()
+    assert dag.catchup is False and all(task.doc_md for task in dag.tasks)
+    assert all(task.execution_timeout and task.retries >= 0 for task in dag.tasks)
+
+
+def test_what_a_schedule_says_reaches_the_dag(recipes):
+    planned = schedule.Schedule(
+        "x", when={"every": timedelta(hours=6)}, retries=5, pool="gpu", concurrency=3, approval=True,
+        deadline=timedelta(hours=1), notify=("team",),
+    )  # fmt: skip
+    dag = recipes.build(planned, plan.read(ROOT))
+    assert dag.max_active_runs == 3 and dag.deadline
+    task = dag.get_task("train")
+    assert (task.retries, task.pool, task.notify) == (5, "gpu", ("team",))
+    assert dag.get_task("approve").upstream_task_ids == {"publish"}
+    assert dag.get_task("promote").upstream_task_ids == {"publish", "approve"}
+    zoned = recipes.build(schedule.Schedule("y", when="0 3 * * *", timezone="Europe/Berlin"), plan.read(ROOT))
+    assert "Europe/Berlin" in str(zoned.schedule)
+
+
+def copy(folder: Path) -> Path:
+    """dags/, the recipe and what they import, in a project of their own."""
+    for name in ("dags", "conf/schedule", "conf/model"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "ml_core").mkdir()
+    for name in ("__init__.py", "plan.py", "schedule.py"):
+        shutil.copy(ROOT / "ml_core" / name, folder / "ml_core")
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+def parsed(folder: Path) -> dict:
+    """What a fresh process says of the project's DAGs: seconds beyond Airflow's import, modules, DAGs."""
+    code = (
+        "import json, sys, time\n"
+        "from airflow.sdk import *\n"
+        "from airflow.sdk.exceptions import *\n"
+        f"sys.path.insert(0, {str(folder / 'dags')!r})\n"
+        "before, start = set(sys.modules), time.process_time()\n"
+        "import recipes\n"
+        "seconds = time.process_time() - start\n"
+        "dags = [found for found in vars(recipes).values() if isinstance(found, DAG)]\n"
+        "found = {dag.dag_id: [dag.task_ids, dag.description] for dag in dags}\n"
+        "new = sorted({name.split('.')[0] for name in set(sys.modules) - before})\n"
+        "print(json.dumps({'seconds': seconds, 'dags': found, 'new': new}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_a_parse_is_light_and_imports_nothing_heavy(tmp_path):
+    """20 schedules, 30 stages: 50 ms beyond Airflow's import, and no library of the pipeline's."""
+    folder = copy(tmp_path)
+    for path in (folder / "conf/schedule").glob("*.yaml"):
+        path.unlink()
+    for i in range(20):
+        (folder / f"conf/schedule/s{i}.yaml").write_text("# About.\nwhen: 0 3 * * *\ngranularity: pipeline\n")
+    stages = "".join(f"  s{i}:\n    cmd: x\n    outs: [o{i}]\n    deps: [o{i - 1}]\n" for i in range(30))
+    (folder / "dvc.yaml").write_text(f"stages:\n{stages}")
+    told = [parsed(folder) for _ in range(3)]
+    assert len(told[0]["dags"]) == 20
+    heavy = {"mlflow", "dvc", "sklearn", "hydra", "omegaconf", "polars", "numpy", "numba", "matplotlib"}
+    assert not heavy & set(told[0]["new"]), "imported while parsing"
+    assert min(one["seconds"] for one in told) < 0.05
+
+
+def test_a_schedule_that_is_wrong_is_a_dag_that_says_so(tmp_path):
+    folder = copy(tmp_path)
+    (folder / "conf/schedule/odd.yaml").write_text("when: 0 25 * * *\n")
+    (folder / "conf/schedule/gone.yaml").write_text("stages: [tune]\npromote: false\n")
+    told = parsed(folder)["dags"]
+    assert told["odd"][0] == told["gone"][0] == ["broken"]
+    assert "hour is '25'; allowed are 0 to 23" in told["odd"][1]
+    assert "dvc.yaml has no stage 'tune'; it has ingest" in told["gone"][1]
+    assert set(NAMES) <= set(told) and told["retrain"][0] != ["broken"]
+
+
+def test_a_recipe_that_is_wrong_breaks_every_dag_with_its_reason(tmp_path):
+    folder = copy(tmp_path)
+    (folder / "dvc.yaml").write_text(
+        "stages:\n  a: {cmd: x, deps: [b], outs: [b]}\n  b: {cmd: x, outs: [b]}\n"
+    )
+    told = parsed(folder)["dags"]
+    assert all(one[0] == ["broken"] and "b is made by both a and b" in one[1] for one in told.values())
