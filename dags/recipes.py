@@ -13,6 +13,7 @@ for folder in (str(ROOT), str(ROOT / "dags")):
         sys.path.append(folder)
 
 import mlcore_task as tasks  # noqa: E402
+import mlcore_tell as tell  # noqa: E402
 from airflow.sdk import (  # noqa: E402
     DAG,
     Asset,
@@ -86,7 +87,7 @@ def build(planned, recipe):
         max_active_runs=planned.concurrency,
         params=form() if planned.when is None else None,  # checking a form costs more than all the rest
         tags={"mlcore", planned.granularity},
-        deadline=tasks.deadline(planned),
+        deadline=tell.deadline(planned),
         default_args={
             "owner": "mlcore",
             "pool": planned.pool,
@@ -95,7 +96,7 @@ def build(planned, recipe):
             "retry_exponential_backoff": 2.0,
             "max_retry_delay": planned.max_retry_delay,
             "execution_timeout": planned.timeout,
-            "on_failure_callback": tasks.tell_of_failure,
+            "on_failure_callback": tell.tell_of_failure,
         },
     )
     with dag:
