@@ -15,18 +15,24 @@ from ml_core.kernels import threads
 LOST = 1e3  # a Gram this much larger about the shift than about the mean is taken again, about the mean
 NEAR = 5.0  # spreads from zero: means up to there let rows be summed as they stand, which spares a copy
 COMPILED = 1e9  # products from which compiled tiles are worth numba's import,
+FEW = 1 << 18  # cells of the rows that a first guess of the means looks at
 TILED = 8, 600  # and the columns between which they beat BLAS
 
 
+def _some(X):
+    """Slice of some hundred evenly spread rows; a thousand where they are short."""
+    return slice(None, None, max(1, X.shape[0] // min(1024, max(128, FEW // max(X.shape[1], 1)))))
+
+
 def shift_of(X, Y):
-    """X (n, d), Y (n, t) -> (d + t,): the mean of some thousand evenly spread rows; 0 for a thin sparse X.
+    """X (n, d), Y (n, t) -> (d + t,): the mean of some hundred evenly spread rows; 0 for a thin sparse X.
 
     Taken about the first row, so that a constant column is hit exactly and its Gram is exactly zero.
     """
-    step = max(1, len(Y) // 1024)
-    few = Y[::step].astype(np.float64)
+    some = _some(X)
+    few = Y[some].astype(np.float64)
     if not _thin(X):
-        few = np.hstack([dense(X, slice(None, None, step)), few])
+        few = np.hstack([dense(X, some), few])
     few = np.ascontiguousarray(few)
     with np.errstate(over="ignore", invalid="ignore"):
         shift = few[0] + (few - few[0]).mean(axis=0)
@@ -39,7 +45,7 @@ def anchor(X, Y):
     shift, d = shift_of(X, Y), X.shape[1]
     if not shift[:d].any():
         return shift
-    few = dense(X, slice(None, None, max(1, len(Y) // 1024)))
+    few = dense(X, _some(X))
     with np.errstate(over="ignore", invalid="ignore"):
         spread = few.std(axis=0, dtype=np.float64)
     if (np.isfinite(spread) & (np.abs(shift[:d]) <= NEAR * spread)).all():
@@ -136,11 +142,12 @@ def _by_tiles(blocks, d, e):
 
     width, even = gram_jit.padded(d), e + e % 2
     G, H, K = np.zeros((width, width)), np.zeros((even, width)), np.zeros((e, e))
+    panels = gram_jit.room(width)
     for P, tail in blocks:
         K += tail.T @ tail
         if e < even:
             tail = np.hstack([tail, np.zeros((len(tail), 1))])
-        gram_jit.add(P, np.ascontiguousarray(tail), G, H)
+        gram_jit.add(P, np.ascontiguousarray(tail), G, H, panels)
     return G[:d, :d], H[:e, :d], K
 
 

@@ -1,10 +1,9 @@
-"""The Gram matrix of tall rows in registers: twice as fast as BLAS below some hundred columns, since nothing
-is packed.
+"""The Gram matrix of tall rows in registers: faster than BLAS below some hundred columns.
 
 Letters: m rows of P (m, d), tail (m, e); G (w, w) and H (e, w) with w = ``padded(d)``, of which the first d
-columns count. A tile of G (TALL, VECTORS * LANES) stays in registers while the rows go by (Goto and van de
-Geijn 2008). Lanes beyond column d read the row below, and what they add up is never looked at; the last row
-has none below and is added by itself.
+columns count. ROWS rows at a time are copied as float64 into panels of PANEL columns, each of them one
+stretch of memory; a tile of G (TALL, PANEL) stays in registers while their rows go by (Goto and van de Geijn
+2008). Lanes beyond column d hold what the row below begins with, and what they add up is never looked at.
 """
 
 import numpy as np
@@ -20,7 +19,8 @@ WIDE = binding.get_host_cpu_features().get("avx512f", False)
 LANES = 8 if WIDE else 4  # numbers in a register, or in two of them
 TALL = 8 if WIDE else 4  # rows of a tile: with VECTORS it fills the registers
 VECTORS = 3
-ROWS = 128  # rows that the columns of a tile pass at once, so that they stay in the first-level cache
+PANEL = VECTORS * LANES
+ROWS = 128  # rows of a panel, so that it stays in the first-level cache
 LEAST = LANES  # columns from which a row has one row below at most
 
 
@@ -113,63 +113,99 @@ def _tile(tall, vectors):
     return tile
 
 
+def _move(vectors):
+    """Intrinsic: copy that many registers of numbers to an aligned place, as float64."""
+
+    @intrinsic
+    def move(typing, source, target):
+        def code(context, builder, signature, given):
+            kind, whole = ir.VectorType(ir.DoubleType(), LANES), ir.IntType(64)
+            for v in range(vectors):
+                read = _vector(builder, builder.gep(given[0], [whole(LANES * v)]), kind)
+                place = builder.bitcast(builder.gep(given[1], [whole(LANES * v)]), kind.as_pointer())
+                builder.store(read, place, align=8 * LANES)
+            return context.get_dummy_value()
+
+        return types.void(source, target), code
+
+    return move
+
+
 _three, _two, _one = (_tile(TALL, vectors) for vectors in (VECTORS, 2, 1))
 _pair = _tile(2, VECTORS)
 _pair_one = _tile(2, 1)
+_whole, _single = _move(VECTORS), _move(1)
 
 
 @jit()
-def _square(P, first, rows, width, G):
-    """G += P'P on and above the diagonal, for rows [first, first + rows) of P."""
-    step, to = P.shape[1], G.shape[1]
-    for i in range(0, width, TALL):
-        left = _at(P, first * step + i)
-        j = i
-        while j < width:
-            right, target = _at(P, first * step + j), _at(G, i * to + j)
-            ahead = (width - j) // LANES
-            if ahead >= 3:
-                _three(left, step, right, step, rows, target, to)
-                j += 3 * LANES
-            elif ahead == 2:
-                _two(left, step, right, step, rows, target, to)
-                j += 2 * LANES
+def _pack(P, first, rows, panels):
+    """Copy rows [first, first + rows) of P into panels: column c of row r stands at
+    (c // PANEL * ROWS + r) * PANEL + c % PANEL.
+    """
+    m, d = P.shape
+    full = d // PANEL
+    for p in range(full):
+        for r in range(rows):
+            _whole(_at(P, (first + r) * d + p * PANEL), _at(panels, (p * ROWS + r) * PANEL))
+    below = min(rows, m - 1 - first)  # rows with one below them, which a register may read into
+    for c in range(full * PANEL, d, LANES):
+        start = full * ROWS * PANEL + c - full * PANEL
+        for r in range(below):
+            _single(_at(P, (first + r) * d + c), _at(panels, start + r * PANEL))
+        if below < rows:
+            for lane in range(LANES):
+                panels[start + below * PANEL + lane] = P[m - 1, c + lane] if c + lane < d else 0.0
+
+
+@jit()
+def _square(panels, rows, width, G):
+    """G += P'P on and above the diagonal, for packed rows of P."""
+    to = G.shape[1]
+    for first in range(0, width, PANEL):
+        end = min(first + PANEL, width)
+        for i in range(0, end, TALL):
+            left = _at(panels, i // PANEL * ROWS * PANEL + i % PANEL)
+            j = max(first, i // LANES * LANES)
+            right, target = _at(panels, first * ROWS + j - first), _at(G, i * to + j)
+            if end - j == VECTORS * LANES:
+                _three(left, PANEL, right, PANEL, rows, target, to)
+            elif end - j == 2 * LANES:
+                _two(left, PANEL, right, PANEL, rows, target, to)
             else:
-                _one(left, step, right, step, rows, target, to)
-                j += LANES
+                _one(left, PANEL, right, PANEL, rows, target, to)
 
 
 @jit()
-def _cross(P, tail, first, rows, width, H):
-    """H += tail'P, for rows [first, first + rows)."""
-    step, e, to = P.shape[1], tail.shape[1], H.shape[1]
+def _cross(panels, tail, first, rows, H):
+    """H += tail'P, for rows [first, first + rows) of the tail and those rows of P packed."""
+    e, width = tail.shape[1], H.shape[1]
     for i in range(0, e, 2):
         left = _at(tail, first * e + i)
         j = 0
         while j < width:
-            right, target = _at(P, first * step + j), _at(H, i * to + j)
-            if (width - j) // LANES >= 3:
-                _pair(left, e, right, step, rows, target, to)
-                j += 3 * LANES
+            right, target = _at(panels, j // PANEL * ROWS * PANEL + j % PANEL), _at(H, i * width + j)
+            if j % PANEL == 0 and width - j >= PANEL:
+                _pair(left, e, right, PANEL, rows, target, width)
+                j += PANEL
             else:
-                _pair_one(left, e, right, step, rows, target, to)
+                _pair_one(left, e, right, PANEL, rows, target, width)
                 j += LANES
 
 
+def room(width):
+    """Empty panels for ``add``, aligned to registers: (PANEL * ROWS * panels,)."""
+    numbers = np.empty(-(-width // PANEL) * ROWS * PANEL + LANES)
+    return numbers[(-numbers.ctypes.data % (8 * LANES)) // 8 :]
+
+
 @jit()
-def add(P, tail, G, H):
+def add(P, tail, G, H, panels):
     """G += P'P on and above the diagonal, H += tail'P; P (m, d) and tail (m, e) C arrays, e even, d >= LEAST.
 
-    G (w, w) and H (e, w) float64, w = ``padded(d)``.
+    G (w, w) and H (e, w) float64, w = ``padded(d)``; panels is ``room(w)``, overwritten.
     """
-    m, d = P.shape
-    for first in range(0, m - 1, ROWS):
-        rows = min(ROWS, m - 1 - first)
-        _square(P, first, rows, G.shape[1], G)
-        _cross(P, tail, first, rows, G.shape[1], H)
-    for i in range(d):
-        for j in range(i, d):
-            G[i, j] += np.float64(P[m - 1, i]) * P[m - 1, j]
-    for i in range(tail.shape[1]):
-        for j in range(d):
-            H[i, j] += tail[m - 1, i] * P[m - 1, j]
+    for first in range(0, len(P), ROWS):
+        rows = min(ROWS, len(P) - first)
+        _pack(P, first, rows, panels)
+        _square(panels, rows, G.shape[1], G)
+        _cross(panels, tail, first, rows, H)

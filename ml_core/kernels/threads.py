@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 
+import numpy as np
+
 BLOCK = 1 << 17  # numbers in a block: 1 MB, so that a block stays in the second-level cache
 SLABS = 64  # jobs at most: partial sums in memory, and the least any thread waits for
 
@@ -84,12 +86,18 @@ def in_order(work, jobs):
 
 def total(work, jobs):
     """Sum of work(job), an array or a tuple of arrays, added in the order of jobs."""
-    whole = None
+    whole, own = None, False
     for part in in_order(work, jobs):
         if whole is None:
             whole = part
         elif isinstance(part, tuple):
-            whole = tuple(a + b for a, b in zip(whole, part, strict=True))
+            whole = tuple(_plus(a, b, own) for a, b in zip(whole, part, strict=True))
+            own = True
         else:
-            whole = whole + part
+            whole, own = _plus(whole, part, own), True
     return whole
+
+
+def _plus(a, b, own):
+    """a + b; into a where that is our own to change."""
+    return np.add(a, b, out=a) if own and isinstance(a, np.ndarray) else a + b

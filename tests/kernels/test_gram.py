@@ -107,7 +107,7 @@ def test_layout_does_not_change_a_bit():
     assert_array_equal(gram.times(X, np.ones(4)), gram.times(np.asfortranarray(X), np.ones(4)))
 
 
-@pytest.mark.parametrize("d", [8, 13, 40, 57])
+@pytest.mark.parametrize("d", [8, 13, 24, 40, 57, 96, 100])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_compiled_tiles_sum_what_blas_sums(d, dtype):
     rng = np.random.default_rng(d)
