@@ -4,6 +4,7 @@ The strategy never sees data; where candidates are judged is the engine's busine
 that takes its arguments elsewhere. What is finished goes to the journal first, and is not done again.
 """
 
+import contextlib
 import warnings
 from collections.abc import Callable
 
@@ -38,11 +39,13 @@ def search(
     if hasattr(strategy, "fitting"):
         strategy = strategy.fitting(min(len(train) for train, _ in problem.folds))
     rng = np.random.default_rng(getattr(strategy, "seed", 0))
-    session = Session(problem, engine or Local(), record or Journal(), budget or Budget())
-    batches, means = strategy.batches(space, rng), None
-    with warnings.catch_warnings():
+    batches, means, engine = strategy.batches(space, rng), None, engine or Local()
+    with warnings.catch_warnings(), contextlib.ExitStack() as stack:
         # one warning a fit would bury what matters; failures are in the table
         warnings.simplefilter("ignore")
+        if hasattr(engine, "opened"):
+            engine = stack.enter_context(engine.opened(problem))
+        session = Session(problem, engine, record or Journal(), budget or Budget())
         while session.stopped is None:
             try:
                 candidates, share = batches.send(means)
@@ -102,7 +105,7 @@ class Session:
     def _piece(self, candidates, share):
         """Trials of candidates; without those that were not finished when the time was over."""
         table, waiting = Table(self.problem, candidates, share), []
-        for unit in planned(self.problem, candidates, share, self.budget.seconds is not None):
+        for unit in planned(self.problem, candidates, share):
             found = self.journal.found(unit)
             if found is None:
                 waiting.append(unit)

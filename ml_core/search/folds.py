@@ -1,7 +1,7 @@
 """Folds: which rows train and which are held out, the same in every run."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,23 +22,32 @@ class Folds:
         Column of the table, which need not be a feature.
     seed : int
         Of the shuffle; group and time do not shuffle.
+    repeats : int
+        So many times, each with other folds; groups are then shuffled, time cannot be.
     """
 
     method: str = "auto"
     n: int = 5
     by: str | None = None
     seed: int = 0
+    repeats: int = 1
 
     def __post_init__(self):
         if self.method not in METHODS:
             raise ValueError(f"search.folds.method: got {self.method!r}, allowed are {', '.join(METHODS)}")
         if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 2:
             raise ValueError(f"search.folds.n: got {self.n!r}, must be a whole number of 2 or more")
+        if isinstance(self.repeats, bool) or not isinstance(self.repeats, int) or self.repeats < 1:
+            raise ValueError(
+                f"search.folds.repeats: got {self.repeats!r}, must be a whole number of 1 or more"
+            )
+        if self.method == "time" and self.repeats > 1:
+            raise ValueError("search.folds.repeats: time folds come in one order; set search.folds.repeats=1")
         if self.method in ("group", "time") and not self.by:
             raise ValueError(f"search.folds.method={self.method} needs a column: set search.folds.by=COLUMN")
 
     def pairs(self, n_rows, y=None, task="regression", by=None):
-        """-> [(train rows, held-out rows)], sorted indices into the table.
+        """-> [(train rows, held-out rows)], sorted indices into the table; ``n`` of each repeat in turn.
 
         ``y`` (n_rows,) is needed where classes are kept in proportion, ``by`` (n_rows,) for group and time.
         """
@@ -51,7 +60,11 @@ class Folds:
             raise ValueError(
                 f"search.folds.method=stratified needs classes, but the task is {task}; use kfold"
             )
-        found = getattr(self, f"_{method}")(n_rows, y, by)
+        found = [
+            pair
+            for i in range(self.repeats)
+            for pair in getattr(replace(self, seed=self.seed + i), f"_{method}")(n_rows, y, by)
+        ]
         return [(np.sort(train), np.sort(test)) for train, test in found]
 
     def _kfold(self, n_rows, y, by):
@@ -79,7 +92,8 @@ class Folds:
                 f"search.folds.n: got {self.n}, but column {self.by!r} has {groups.max() + 1} values; "
                 f"set search.folds.n lower or another search.folds.by"
             )
-        return GroupKFold(self.n).split(np.zeros(n_rows), groups=groups)
+        shuffled = {"shuffle": True, "random_state": self.seed} if self.repeats > 1 else {}
+        return GroupKFold(self.n, **shuffled).split(np.zeros(n_rows), groups=groups)
 
     def _time(self, n_rows, y, by):
         from sklearn.model_selection import TimeSeriesSplit

@@ -13,6 +13,7 @@ import zlib
 from pathlib import Path
 
 from ml_core.search.problem import Result
+from ml_core.search.units import singles
 
 FORMAT = 1  # of the lines; a journal of another one is set aside
 KEPT = 10  # journals of other searches that stay in the folder
@@ -30,9 +31,12 @@ class Journal:
     noted : {name: value} of what was written down by ``note``
     """
 
-    def __init__(self, path=None, parts=None):
-        """Open or start the journal of a search at ``path``; ``parts`` {name: digest} say of what it is."""
-        self.path, self.parts = path, parts or {}
+    def __init__(self, path=None, parts=None, alone=False):
+        """Open or start the journal of a search at ``path``; ``parts`` {name: digest} say of what it is.
+
+        ``alone``: it is one of several that belong together, and looks at no other.
+        """
+        self.path, self.parts, self.alone = path, parts or {}, alone
         self.known, self.noted, self.said = {}, {}, []
         self.before, self.closed, self.file, self.synced = 0.0, False, None, 0.0
         self.began = time.monotonic()
@@ -47,9 +51,12 @@ class Journal:
 
     def found(self, unit):
         """Results of a unit done before; None where it was not."""
-        rows = self.known.get(key(unit)) if self.known else None
-        if rows is None:
+        if not self.known:
             return None
+        rows = self.known.get(key(unit))
+        if rows is None:
+            alone = [self.found(one) for one in singles(unit)] if unit.together else [None]
+            return None if None in alone else [result for found in alone for result in found]
         return [
             Result(unit.places[row], fold, _number(score), seconds, error, tuple(map(_number, more)))
             for row, fold, score, seconds, error, more in rows
@@ -71,6 +78,12 @@ class Journal:
         self.noted[name] = value
         self._write({"note": [name, value]})
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
     def close(self):
         """Let others have the file."""
         if self.file is not None:
@@ -80,7 +93,13 @@ class Journal:
             self.file = None
 
     def retire(self):
-        """The search is over and its outputs stand: the next one starts anew."""
+        """The search is over: the next one starts anew.
+
+        What was ended early stays for one more: `mlcore run` then finds what `--take-best` took.
+        """
+        if self.closed and not self.noted.get("taken"):
+            self.note("taken", True)
+            return
         self.close()
         if self.path is not None and self.path.exists():
             self.path.replace(self.path.with_name("last.jsonl"))
@@ -101,7 +120,8 @@ class Journal:
                 f"another search of the same space and data is at work ({self.path}); wait for it or end it"
             ) from None
         if not self._read():
-            self._look_around()
+            if not self.alone:
+                self._look_around()
             self._write({"journal": FORMAT, "parts": self.parts})
 
     def _read(self):
@@ -202,9 +222,9 @@ def _number(value):
     return float("nan") if value is None else value
 
 
-def opened(folder: Path, parts: dict) -> Journal:
+def opened(folder: Path, parts: dict, alone: bool = False) -> Journal:
     """The journal in ``folder`` of the search that ``parts`` {name: digest} describe."""
     import hashlib
 
     name = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-    return Journal(folder / f"{name}.jsonl", parts)
+    return Journal(folder / f"{name}.jsonl", parts, alone)

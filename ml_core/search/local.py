@@ -1,8 +1,11 @@
 """Work on this machine, in this process: as many threads as cores, where the fits leave them free."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from queue import SimpleQueue
+from threading import Thread
 
 from ml_core.search.judge import run
 from ml_core.search.problem import Problem, Result, Unit, estimator_of
@@ -44,15 +47,43 @@ class Local:
 
 
 def _on_threads(problem, units, jobs):
-    from joblib import Parallel, delayed
+    """Threads that take units in their order; those on their way when the caller leaves are waited for."""
     from threadpoolctl import ThreadpoolController
 
     # its limit holds in one thread only, unlike BLAS's
     openmp = ThreadpoolController().select(user_api="openmp")
+    waiting, done = deque(units), SimpleQueue()
 
-    def work(unit):
+    def serve():
         with openmp.limit(limits=1):
-            return unit, run(problem, unit)
+            while waiting:
+                try:
+                    unit = waiting.popleft()
+                except IndexError:  # another thread was faster
+                    return
+                try:
+                    done.put((unit, run(problem, unit), None))
+                except BaseException as error:
+                    done.put((unit, None, error))
+                    return
 
-    pool = Parallel(jobs, backend="threading", return_as="generator_unordered", pre_dispatch=2 * jobs)
-    yield from pool(delayed(work)(unit) for unit in units)
+    def leave():
+        waiting.clear()
+        for thread in threads:
+            thread.join()
+
+    threads = [Thread(target=serve, daemon=True) for _ in range(jobs)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in units:
+            unit, found, error = done.get()
+            if error is not None:
+                leave()
+                raise error
+            yield unit, found
+    except GeneratorExit:
+        leave()
+        raise
+    finally:
+        waiting.clear()  # Ctrl-C waits for nobody

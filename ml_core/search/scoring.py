@@ -10,6 +10,28 @@ SAMPLE = 2000  # rows whose silhouettes are taken: they cost the square of their
 CLUSTERING = ("silhouette", "calinski_harabasz", "neg_davies_bouldin", "neg_bic")
 
 
+def chosen(scoring, task, y, estimator):
+    """{name: scorer} for one metric's name or several: the first decides.
+
+    ``estimator`` may be {family: estimator}; a metric must be defined for all of them.
+    """
+    names = scoring if isinstance(scoring, list | tuple) else [scoring]
+    families = list(estimator.values()) if isinstance(estimator, dict) else [estimator]
+    if not names:
+        raise ValueError("search.scoring: the list is empty; name a metric, or auto")
+    found = {}
+    for name in names:
+        if name in (None, "auto") and len(families) > 1:
+            automatic = {_automatic(task, y, one) for one in families}
+            name = automatic.pop() if len(automatic) == 1 else "balanced_accuracy"
+        for one in families:
+            metric, scorer = choose(name, task, y, one)
+        if metric in found:
+            raise ValueError(f"search.scoring: {metric} is named twice")
+        found[metric] = scorer
+    return found
+
+
 def choose(scoring, task, y, estimator):
     """(name, scorer) for ``scoring``, a scikit-learn scorer's name or "auto"; ValueError when it cannot be.
 

@@ -6,11 +6,11 @@ from ml_core.search.parts import learns
 from ml_core.search.problem import Unit, estimator_of, resolved
 
 
-def planned(problem, candidates, share, hurried=False):
+def planned(problem, candidates, share):
     """Units that cover every candidate on every fold.
 
-    Single fits go fold by fold, so that the features of one are used while they are fresh; ``hurried``:
-    candidate by candidate, so that most are finished when the time is over.
+    Single fits go candidate by candidate, so that most are finished whenever the search ends; fold by fold
+    where the features of all folds are too many to be kept.
     """
     folds, found = tuple(range(len(problem.folds))), []
     for (family, setting), members in grouped(problem, candidates).items():
@@ -24,8 +24,14 @@ def planned(problem, candidates, share, hurried=False):
             found += [replace(whole, folds=(j,)) for j in folds]
         else:
             alone = singles(whole)
-            found += sorted(alone, key=lambda unit: unit.places) if hurried else alone
+            found += sorted(alone, key=lambda unit: unit.places) if fits_in(problem) else alone
     return found
+
+
+def fits_in(problem):
+    """Whether the features of all folds can be kept, were they four numbers for each of the table's cells."""
+    rows, columns = problem.X.shape
+    return 4 * 8 * rows * columns * len(problem.folds) <= problem.kept.most
 
 
 def singles(unit):

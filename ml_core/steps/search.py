@@ -1,46 +1,158 @@
 """Find the parameters with which the model does best on rows it has not seen."""
 
+import contextlib
 import json
 from pathlib import Path
 
 from ml_core.data.table import Table, features_and_target, read
 from ml_core.outcome import CheckFailed, Outcome
 
+JOURNALS = Path(".mlcore/search")  # of searches on their way
+
 
 def search(out: Path, features, model: dict, search) -> Outcome:
     """Judge every candidate on every fold of the training rows; leave the table of trials, and the best."""
-    from ml_core.search import engine, subject
-    from ml_core.search import scoring as metrics
-    from ml_core.search.problem import Problem
+    from ml_core.search import journal, record
+    from ml_core.search.identity import parts
 
     table = read(out.parent / "prepare", "train")
+    problem, space, metrics = stated(table, features, model, search)
+    data = [out.parent / "prepare" / name for name in ("train.parquet", "table.json")]
+    known = parts(problem, space, search, data)
+    with journal.opened(JOURNALS, known) as kept:
+        trials = looked(problem, space, search, kept)
+        record.write(out, trials, metrics, table.task)
+        if not trials.order():
+            kept.retire()
+            worst = "; ".join(f"{times} x {error}" for error, times in trials.failures()[:3])
+            raise CheckFailed(
+                f"all {len(trials.candidates)} candidates failed: {worst}. "
+                "The table of trials lies in .mlcore/failed/search/trials.json"
+            )
+        best, measured = chosen(trials, search, model.get("simpler"), problem, kept)
+        best["metric"] = metrics[0]
+        if search.nested:
+            best["nested"] = nested(problem, space, search, model, table, known)
+        record.put(out / "best.json", best)
+        kept.retire()
+    return told(trials, best, kept.said, measured)
+
+
+def stated(table: Table, features, model: dict, search):
+    """(Problem, space, names of the metrics) as the params state them for this table."""
+    from ml_core.search import scoring, subject
+    from ml_core.search.problem import Problem
+
     X, y, _ = features_and_target(table)
     if table.task == "regression":
         y = y.astype(float)
     estimator, space = subject.pick(model, table.task, table.target)
     features = subject.ready(features, table.kinds, estimator)
     pairs = search.folds.pairs(len(X), y, table.task, column(table, search.folds.by))
-    metric, scorer = metrics.choose(search.scoring, table.task, y, estimator)
-    problem = Problem(X, y, features, estimator, pairs, scorer)
-    trials = engine.search(problem, space, search.strategy, search.engine, budget=search.budget)
-    write(out, trials, metric, table.task)
-    if trials.best is None:
-        worst = "; ".join(f"{times} x {error}" for error, times in trials.failures()[:3])
-        raise CheckFailed(
-            f"all {len(trials.candidates)} candidates failed: {worst}. "
-            "The table of trials lies in .mlcore/failed/search/trials.json"
+    scorers = scoring.chosen(search.scoring, table.task, y, estimator)
+    (metric, scorer), *more = scorers.items()
+    return Problem(X, y, features, estimator, pairs, scorer, dict(more)), space, [*scorers]
+
+
+def looked(problem, space, search, kept):
+    """Trials of the whole search, as its settings have it."""
+    from ml_core.search import engine
+    from ml_core.search.processes import timed
+
+    place = timed(search.engine, search.trial_timeout)
+    return engine.search(problem, space, search.strategy, place, kept, search.budget)
+
+
+def chosen(trials, search, simpler, problem, kept) -> tuple[dict, dict]:
+    """(what best.json holds, {trial: what was measured of its model}); CheckFailed when none keeps limits."""
+    from ml_core.search.choose import measured, taken
+    from ml_core.search.nested import fitted
+
+    found = {}
+
+    def measure(place):
+        name = f"measured {json.dumps(trials.candidates[place])}"
+        if name not in kept.noted:  # a time taken twice may be judged twice
+            kept.note(name, measured(*fitted(problem, trials.candidates[place]), problem.X))
+        found[place] = kept.noted[name]
+        return found[place]
+
+    i, verdicts = taken(trials, search, simpler, measure)
+    limits = {name: most for name, most in (search.limits or {}).items() if most is not None}
+    if i is None:
+        first = next(iter(found.values()))
+        values = ", ".join(
+            f"{name} {first[name]:.4g} (search.limits: {most:g})" for name, most in limits.items()
         )
-    found = chosen(trials, metric)
-    (out / "best.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    numbers = {"score": found["score"], "spread": found["spread"], "trials": len(trials.candidates)}
-    params = json.dumps(found["params"], ensure_ascii=False)
+        raise CheckFailed(
+            f"none of {len(verdicts)} candidates keeps the limits; the best needs {values}. Allow more, or "
+            "widen the space to smaller models"
+        )
+    best = {
+        "params": trials.candidates[i],
+        "score": float(trials.mean[i]),
+        "spread": float(trials.spread[i]),
+        "trial": i,
+    }
+    if limits:
+        over = {place: [*one["over"]] for place, one in verdicts.items() if one["over"]}
+        best["limits"] = limits | {"refused": over}
+    return best, {str(place): {**values, **verdicts[place]} for place, values in found.items()}
+
+
+def nested(problem, space, search, model: dict, table: Table, known: dict) -> dict:
+    """What an outer cross-validation says of the whole search; each outer fold has a journal of its own."""
+    import numpy as np
+
+    from ml_core.search import journal
+    from ml_core.search.nested import estimate, outer_problems
+
+    with contextlib.ExitStack() as stack:
+        opened = []
+
+        def look(inner, j):
+            parts = known | {"outer": f"{j} of {search.nested}"}
+            opened.append(stack.enter_context(journal.opened(JOURNALS / "nested", parts, alone=True)))
+            return looked(inner, space, search, opened[-1])
+
+        outer = outer_problems(problem, search, table.task, column(table, search.folds.by))
+        found = estimate(problem, outer, search, model.get("simpler"), look)
+        for one in opened:
+            one.retire()
+    scores = np.array([one.score for one in found])
+    if np.isnan(scores).any():
+        raise CheckFailed(f"search.nested: all candidates failed in {np.isnan(scores).sum()} outer folds")
+    return {
+        "score": float(scores.mean()),
+        "spread": float(scores.std()),
+        "folds": [{"params": one.params, "score": one.score, "inner": one.inner} for one in found],
+    }
+
+
+def told(trials, best: dict, said: list[str], measured: dict) -> Outcome:
+    """The numbers, and what the user should hear."""
+    failed, i = sum(error is not None for error in trials.errors), best["trial"]
+    numbers = {"score": best["score"], "spread": best["spread"], "trials": len(trials.candidates)}
+    numbers |= {"failed": failed}
+    numbers |= {f"score.{name}": float(scores[i].mean()) for name, scores in trials.more.items()}
+    if "nested" in best:
+        numbers |= {f"nested.{name}": best["nested"][name] for name in ("score", "spread")}
+    params = json.dumps(best["params"], ensure_ascii=False)
+    words = [f"{best['metric']} {best['score']:.4g} with {params}", *said]
+    words += [f"stopped: {trials.stopped}"] if trials.stopped else []
+    words += [
+        f"predict_ms of trial {place} is near its limit and may be judged otherwise on another day"
+        for place, one in measured.items()
+        if "predict_ms" in one["near"]
+    ]
+    notes = {
+        "message": "; ".join(words),
+        "seconds": [round(float(seconds), 6) for seconds in trials.seconds.sum(axis=1)],
+    }
     return Outcome(
-        numbers | {"failed": sum(error is not None for error in trials.errors)},
+        numbers,
         ["trials.parquet", "trials.json", "best.json"],
-        {
-            "message": f"{metric} {found['score']:.4g} with {params}",
-            "seconds": [round(float(seconds), 6) for seconds in trials.seconds.sum(axis=1)],
-        },
+        notes | ({"measured": measured} if measured else {}),
     )
 
 
@@ -52,69 +164,3 @@ def column(table: Table, name: str | None):
     if name not in names:
         raise ValueError(f"search.folds.by: the table has no column {name!r}; it has {', '.join(names)}")
     return table.frame.select(name).collect()[name].to_numpy()
-
-
-def chosen(trials, metric: str) -> dict:
-    """What best.json holds."""
-    i = trials.best
-    return {
-        "params": trials.candidates[i],
-        "metric": metric,
-        "score": float(trials.mean[i]),
-        "spread": float(trials.spread[i]),
-        "trial": i,
-    }
-
-
-def write(out: Path, trials, metric: str, task: str) -> None:
-    """The trials as json (exact) and as parquet (a column a parameter)."""
-    mean, spread = trials.mean, trials.spread
-    rows = [
-        {
-            "trial": i,
-            "params": candidate,
-            "mean": known(mean[i]),
-            "spread": known(spread[i]),
-            "scores": [known(score) for score in trials.scores[i]],
-            "share": float(trials.shares[i]),
-            "error": trials.errors[i],
-        }
-        for i, candidate in enumerate(trials.candidates)
-    ]
-    whole = {"task": task, "metric": metric, "folds": trials.scores.shape[1], "trials": rows}
-    text = json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False)
-    (out / "trials.json").write_text(text + "\n", encoding="utf-8")
-    flat(rows).write_parquet(out / "trials.parquet")
-
-
-def known(number: float) -> float | None:
-    """The number, None for nan."""
-    return None if number != number else float(number)
-
-
-def flat(rows: list[dict]):
-    """Rows of trials.json -> a frame with a column a parameter and a column a fold."""
-    import polars as pl
-
-    names = dict.fromkeys(name for row in rows for name in row["params"])
-    columns = {"trial": [row["trial"] for row in rows]}
-    columns |= {f"param.{name}": values([row["params"].get(name) for row in rows]) for name in names}
-    columns |= {
-        name: pl.Series([row[name] for row in rows], dtype=pl.Float64) for name in ("mean", "spread", "share")
-    }
-    for j in range(len(rows[0]["scores"])):
-        columns[f"fold.{j}"] = pl.Series([row["scores"][j] for row in rows], dtype=pl.Float64)
-    columns["error"] = pl.Series([row["error"] for row in rows], dtype=pl.String)
-    return pl.DataFrame(columns)
-
-
-def values(found: list):
-    """A column of one type: as they are when they share one, else as json."""
-    import polars as pl
-
-    types = {type(value) for value in found if value is not None}
-    if types <= {int, float} and types:
-        return pl.Series(found, dtype=pl.Int64 if types == {int} else pl.Float64, strict=False)
-    if len(types) == 1 and types <= {str, bool}:
-        return pl.Series(found)
-    return pl.Series([None if value is None else json.dumps(value) for value in found], dtype=pl.String)

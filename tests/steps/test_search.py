@@ -24,6 +24,12 @@ LOGISTIC = {
 }
 
 
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """Journals lie under the folder a step runs in."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def out(tmp_path):
     frame, kinds = mixed()

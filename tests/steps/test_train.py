@@ -155,7 +155,8 @@ def test_bytes_are_the_same_with_one_thread_and_with_two(tmp_path):
         path = os.pathsep.join([str(ROOT), str(ROOT / "tests/steps")])
         done = subprocess.run(
             [sys.executable, "-c", SCRIPT, str(tmp_path / threads), threads],
-            env=os.environ | counts | more | {"PYTHONPATH": path}, capture_output=True, text=True, cwd=ROOT,
+            env=os.environ | counts | more | {"PYTHONPATH": path}, capture_output=True, text=True,
+            cwd=tmp_path,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         said.append(done.stdout.splitlines())
