@@ -12,6 +12,7 @@ from ml_core.cli.compose import compose
 APART = {"schedule"}  # read by ml_core/schedule.py, not composed: tests/test_schedule.py
 GROUPS = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name not in APART)
 OPTIONS = sorted((group, path.stem) for group in GROUPS for path in (ROOT / "conf" / group).glob("*.yaml"))
+OPTIONS += sorted(("search/engine", path.stem) for path in (ROOT / "conf/search/engine").glob("*.yaml"))
 # what an option needs a word on before it composes
 NEEDS = {
     ("data", "csv"): ["data.path=x.csv", "data.target=y"],

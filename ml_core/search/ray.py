@@ -6,6 +6,7 @@ Ray starts a unit again when its worker dies. Scores are those of the local engi
 import contextlib
 import os
 import socket
+import sys
 import threading
 import time
 from collections import deque
@@ -94,7 +95,10 @@ class _Cluster:
         self.jobs = engine.jobs or max(1, int(ray.cluster_resources().get("CPU", 1)))
         estimators = problem.estimator if isinstance(problem.estimator, dict) else {None: problem.estimator}
         self.made = ray.put((estimators, scorers(problem)))
-        self.task = ray.remote(num_cpus=1, max_retries=engine.retries)(_unit)
+        # a worker on this machine imports what we import; a cluster got our code when we joined it
+        here = {"env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}}
+        options = {"runtime_env": here} if engine.address is None else {}
+        self.task = ray.remote(num_cpus=1, max_retries=engine.retries, **options)(_unit)
 
     def work(self, problem, units):
         """Yield (unit, results); units that were dropped on the way are cancelled."""
@@ -143,7 +147,7 @@ class _Cluster:
         except self.ray.exceptions.OutOfMemoryError:
             return failed(unit, "MemoryError: Ray ended this fit's worker for want of memory")
         except self.ray.exceptions.RayError as error:
-            return failed(unit, f"ChildProcessError: Ray: {words(error)}")
+            return failed(unit, f"ChildProcessError: Ray: {words(getattr(error, 'cause', None) or error)}")
 
 
 def _unit(made, unit, part, seconds, allowed):
