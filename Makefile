@@ -10,10 +10,10 @@ export DO_NOT_TRACK := true
 export DVC_NO_ANALYTICS := true
 .SHELLFLAGS := -eu -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-airflow test-bounds lint format ui airflow bench bench-full lock clean env env-dev
+.PHONY: help deliver report-change comment demo test test-slow test-airflow test-bounds lint format ui airflow bench bench-full lock clean env env-dev
 
 help:            ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.main       ## environment + the main job on the embedded default data; ends with its results
 	@PATH="$(CURDIR)/$(BIN):$$PATH" mlcore run && PATH="$(CURDIR)/$(BIN):$$PATH" mlcore show
@@ -47,6 +47,15 @@ ui: $(VENV)/.main         ## the MLflow UI on http://127.0.0.1:5000
 
 airflow: $(VENV)/.airflow  ## Airflow with the schedules of conf/schedule on http://127.0.0.1:8080
 	@PATH="$(CURDIR)/$(BIN):$$PATH" mlcore airflow
+
+deliver: $(VENV)/.main    ## judge this checkout's run against the champion, promote it if every gate passes; RUN_ID=..., DRY_RUN=1
+	@PATH="$(CURDIR)/$(BIN):$$PATH" .ci/deliver
+
+report-change: $(VENV)/.main  ## what this checkout changes in the metrics of BASE (origin/main): both are run
+	@PATH="$(CURDIR)/$(BIN):$$PATH" .ci/report-change
+
+comment:                  ## put REPORT=build/.../report.md under the pull or merge request; print it where there is none
+	@.ci/comment
 
 bench: $(VENV)/.bench     ## short form of every claim in docs/numbers.md, under ten minutes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python bench/run.py --short

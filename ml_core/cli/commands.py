@@ -98,6 +98,19 @@ def reproduce(run_id: str, keep: Path | None) -> None:
     raise SystemExit(reproduce_run(run_id, keep))
 
 
+@app.command("report-change")
+@click.argument("base", default="origin/main")
+@click.option("--report", type=click.Path(path_type=Path), help="Write it here as well: .md or .html.")
+def report_change(base: str, report: Path | None) -> None:
+    """Tell what changed in the numbers since the commit BASE: both are run.
+
+    Exit code 1 when one of them does not run.
+    """
+    from ml_core.cli import change
+
+    raise SystemExit(change.report_change(base, report))
+
+
 @app.command()
 @as_json
 def schedule(as_json: bool) -> None:

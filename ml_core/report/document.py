@@ -3,10 +3,11 @@
 Every text may come from the data: each writer escapes it in its own way.
 """
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ml_core.report import svg
+from ml_core.report import png, svg
 from ml_core.report.charts import Bars, Heat, Lines
 
 # what would be markup, a link, a picture, or call somebody by name
@@ -69,6 +70,29 @@ def cell(value, digits=4) -> Cell:
     return Cell(" ".join(str(value).split()))
 
 
+def write(document: Document, path: Path) -> list[Path]:
+    """Write ``path`` and return all files written.
+
+    NAME.html is one page. NAME.md comes with NAME.html and, beside them, NAME-plots/*.png that it shows.
+    ValueError for any other ending.
+    """
+    path = Path(path)
+    if path.suffix not in (".md", ".html"):
+        raise ValueError(f"{path}: a report ends with .md (with plots and a page beside it) or with .html")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files = {path.with_suffix(".html"): html(document)}
+    drawn = []
+    if path.suffix == ".md":
+        plots = path.with_name(f"{path.stem}-plots")
+        drawn = [plots / name for name in png.save(document.charts, plots)]
+        files = {path: markdown(document, plots.name)} | files
+    for file, text in files.items():
+        temporary = file.with_name(f".{file.name}.{os.getpid()}")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(file)
+    return [*files, *drawn]
+
+
 def markdown(document: Document, plots: str = "") -> str:
     """Document -> Markdown; ``plots`` is the folder of the charts' PNG as seen from the file, "" for none."""
     lines = [f"# {_plain(document.title)}", "", f"**{_plain(document.lead)}**", ""]
@@ -124,12 +148,13 @@ def terminal(document: Document, console=None) -> None:
     for section in document.sections:
         if not section.rows:
             continue
-        table = Table(title=Text(section.title), title_justify="left", box=None, pad_edge=False)
+        table = Table(box=None, pad_edge=False)
         for head, number in zip(section.heads, section.numeric, strict=True):
             table.add_column(Text(head), justify="right" if number else "left", overflow="fold")
         for row in section.rows:
             table.add_row(*(Text(one.text, styles[one.tone]) for one in row))
         console.print()
+        console.print(Text(section.title, "italic"))
         console.print(table)
         if section.note:
             console.print(Text(section.note, "dim"))

@@ -1,23 +1,25 @@
 """The report of a promotion: what every gate said, and the two models side by side."""
 
 import json
-from pathlib import Path
 
 from ml_core.gates.duel import Contender, Duel
 from ml_core.gates.judge import passed
 from ml_core.gates.verdict import Verdict
-from ml_core.report import png, versus
-from ml_core.report.document import BAD, GOOD, Cell, Document, Section, cell, html, markdown
+from ml_core.report import versus
+from ml_core.report.document import BAD, GOOD, Cell, Document, Section, cell
 
 FACTS = ("git.sha", "git.dirty", "data", "data.md5", "dvc.lock", "model", "python")
 
 
-def document(duel: Duel, verdicts: list[Verdict], resamples: int = 1000) -> Document:
-    """Everything that the verdicts rest on, as one document."""
+def document(duel: Duel | None, verdicts: list[Verdict], resamples: int = 1000) -> Document:
+    """Everything that the verdicts rest on; without a duel (the two cannot be compared) they stand alone."""
     yes = passed(verdicts)
     refused = [verdict.gate for verdict in verdicts if not verdict.passed]
     said = f"{len(verdicts) - len(refused)} of {len(verdicts)} gates passed"
     lead = f"Promoted: {said}" if yes else f"Refused by {', '.join(refused) or 'having no gate'}: {said}"
+    tone = GOOD if yes else BAD
+    if duel is None:
+        return Document("Promotion", lead, tone, [_verdicts(verdicts)])
     known = {verdict.gate: verdict for verdict in verdicts}
     drawn = versus.slices(known["slices"].rows) if "slices" in known else []
     sections = [
@@ -31,20 +33,7 @@ def document(duel: Duel, verdicts: list[Verdict], resamples: int = 1000) -> Docu
         names = (duel.candidate.name, duel.champion.name)
         sections.insert(3, versus.params(duel.candidate.params, duel.champion.params, names))
     title = f"Promotion of {_title(duel.candidate)}" + (f" for {duel.target}" if duel.target else "")
-    return Document(title, lead, GOOD if yes else BAD, sections)
-
-
-def write(folder: Path, duel: Duel, verdicts: list[Verdict], resamples: int = 1000) -> list[Path]:
-    """Leave report.md, report.html, plots/*.png and verdicts/GATE.json in ``folder``; the files written."""
-    folder = Path(folder)
-    (folder / "verdicts").mkdir(parents=True, exist_ok=True)
-    one = document(duel, verdicts, resamples)
-    drawn = [folder / "plots" / name for name in png.save(one.charts, folder / "plots")]
-    texts = {"report.md": markdown(one, "plots"), "report.html": html(one)}
-    texts |= {f"verdicts/{verdict.gate}.json": verdict.to_json() for verdict in verdicts}
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    return [*(folder / name for name in texts), *drawn]
+    return Document(title, lead, tone, sections)
 
 
 def _verdicts(verdicts):

@@ -64,13 +64,27 @@ def check_out(run: Run, tracking, root: Path, folder: Path) -> None:
         if PATCH in run.artifacts:
             patch = tracking.fetch(run.run_id, PATCH, Path(place))
             _git(folder, "apply", "--whitespace=nowarn", str(patch))
-    for stage in locked["stages"].values():
-        for dep in stage.get("deps") or []:
-            if dep["path"].startswith(".."):
-                _reach(dep["path"], root, folder)
+    bring_data(
+        root, folder, [dep["path"] for stage in locked["stages"].values() for dep in stage.get("deps") or []]
+    )
+
+
+def bring_data(root: Path, folder: Path, deps: list[str]) -> None:
+    """Let ``folder``, a commit of the checkout ``root``, reach its data: ``deps`` beside it, DVC's own."""
+    for dep in deps:
+        if dep.startswith(".."):
+            _reach(dep, root, folder)
     tracked = _git(folder, "ls-files", "--", "*.dvc").split("\n")
     if any(tracked):
         _bring(root, folder, [name for name in tracked if name])
+
+
+def share_cache(root: Path, folder: Path) -> None:
+    """Let DVC in ``folder`` keep and find its files where ``root`` does."""
+    cache = _call(root, sys.executable, "-m", "dvc", "cache", "dir").strip()
+    (folder / ".dvc" / "config.local").write_text(
+        f"[cache]\n    dir = {(root / cache).resolve()}\n", encoding="utf-8"
+    )
 
 
 def clone(root: Path, sha: str, folder: Path) -> None:
@@ -207,14 +221,22 @@ def _reach(path, root, folder):
 
 def _bring(root, folder, tracked):
     """Data under DVC's care, from the cache of ``root`` or where it was pushed."""
-    cache = _call(root, sys.executable, "-m", "dvc", "cache", "dir").strip()
-    (folder / ".dvc" / "config.local").write_text(
-        f"[cache]\n    dir = {(root / cache).resolve()}\n", encoding="utf-8"
-    )
+    share_cache(root, folder)
     try:
         _call(folder, sys.executable, "-m", "dvc", "checkout", *tracked)
     except ValueError:
         _call(folder, sys.executable, "-m", "dvc", "pull", *tracked)
+
+
+def commit_of(root: Path, name: str) -> str:
+    """The sha behind a branch, tag or sha; ValueError where there is none."""
+    words = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
+    try:
+        return _git(root, *words).strip()
+    except ValueError:
+        raise ValueError(
+            f"there is no commit {name!r} here; fetch it, or name a branch, tag or sha"
+        ) from None
 
 
 def _git(folder, *words):

@@ -17,7 +17,7 @@ from ml_core.gates.sane import Sane
 from ml_core.gates.slices import NoSliceWorse
 from ml_core.outcome import CheckFailed
 from ml_core.report import comparison, promotion
-from ml_core.report.document import Cell, Document, Section, cell, html, markdown, terminal
+from ml_core.report.document import Cell, Document, Section, cell, html, markdown, terminal, write
 
 GATES = {
     "data": EnoughData(),
@@ -39,24 +39,33 @@ def evil(one):
 def test_a_promotion_leaves_all_its_files(task, tmp_path):
     one = duel(task, better=0.3)
     verdicts = judge(one, GATES)
-    files = promotion.write(tmp_path, one, verdicts, 100)
-    assert {path.name for path in files} >= {"report.md", "report.html", "better.json", "calibration.png"}
+    files = write(promotion.document(one, verdicts, 100), tmp_path / "report.md")
+    assert {path.name for path in files} >= {"report.md", "report.html", "calibration.png"}
     assert all(path.stat().st_size > 50 for path in files)
     page, text = (tmp_path / "report.html").read_text(), (tmp_path / "report.md").read_text()
     for verdict in verdicts:
         assert verdict.gate in text and verdict.gate in page
-    for picture in re.findall(r"\]\((plots/\w+\.png)\)", text):
+    for picture in re.findall(r"\]\((report-plots/\w+\.png)\)", text):
         assert (tmp_path / picture).exists()
-    assert page.count("<svg") == text.count("](plots/") == len(list((tmp_path / "plots").iterdir())) >= 3
+    assert page.count("<svg") == text.count("](report-plots/") == len(files) - 2 >= 3
     assert "Promoted: 5 of 5 gates passed" in text
-    again = tmp_path / "again"
-    promotion.write(again, one, judge(one, GATES), 100)
-    assert all((again / path.relative_to(tmp_path)).read_bytes() == path.read_bytes() for path in files)
+    again = tmp_path / "again" / "report.md"
+    write(promotion.document(one, judge(one, GATES), 100), again)
+    for path in files:
+        assert (again.parent / path.relative_to(tmp_path)).read_bytes() == path.read_bytes()
+
+
+def test_a_report_is_markdown_or_a_page(tmp_path):
+    said = promotion.document(None, judge(duel(), {"better": Better()}))
+    assert [path.name for path in write(said, tmp_path / "a.html")] == ["a.html"]
+    assert said.lead == "Refused by better: 0 of 1 gates passed" and len(said.sections) == 1
+    with pytest.raises(ValueError, match=r"report\.pdf: a report ends with"):
+        write(said, tmp_path / "report.pdf")
 
 
 def test_a_page_loads_nothing_and_runs_nothing(tmp_path):
     one = evil(duel(better=0.2))
-    promotion.write(tmp_path, one, judge(one, GATES), 100)
+    write(promotion.document(one, judge(one, GATES), 100), tmp_path / "report.md")
     page, text = (tmp_path / "report.html").read_text(), (tmp_path / "report.md").read_text()
     assert "<script" not in page and "alert(&#34;x&#34;)" in page
     assert not re.search(r"(src|href)=\"(?!#)", page) and "url(" not in page and "@import" not in page
