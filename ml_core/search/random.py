@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ml_core.search.space import sample
+
 
 @dataclass(frozen=True)
 class Random:
@@ -19,13 +21,4 @@ class Random:
 
     def batches(self, space, rng):
         """Yield (candidates, share of rows) once; be sent their mean scores."""
-        if space.size() <= self.tries:
-            yield space.grid(points=self.tries), 1.0
-            return
-        found = {}
-        for _ in range(100 * self.tries):  # a small space repeats itself; the grid above took the smallest
-            candidate = space.draw(rng)
-            found.setdefault(repr(candidate), candidate)
-            if len(found) == self.tries:
-                break
-        yield list(found.values()), 1.0
+        yield sample(space, self.tries, rng), 1.0

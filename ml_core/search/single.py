@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Single:
-    """One candidate without parameters: no search, only its score over the folds."""
+    """One candidate, a family, without parameters: no search, only its score over the folds."""
 
     def batches(self, space, rng):
         """Yield (candidates, share of rows) once; be sent their mean scores."""
-        yield [{}], 1.0
+        yield space.plain(), 1.0

@@ -4,8 +4,8 @@ A candidate is a dict parameter -> value, of values that json can hold: what was
 """
 
 import math
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, field
+from itertools import pairwise, product
 
 KEYS = ("low", "high", "log", "int")
 
@@ -24,9 +24,19 @@ class Values:
         """One of them."""
         return self.values[rng.integers(len(self.values))]
 
+    def at(self, share):
+        """The value at a share of the way through the list, 0 to 1."""
+        return self.values[min(int(share * len(self.values)), len(self.values) - 1)]
+
     def size(self):
         """How many there are."""
         return len(self.values)
+
+    @property
+    def ascends(self):
+        """Whether they are three numbers or more, each above the one before: neighbours are alike."""
+        numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in self.values)
+        return numbers and len(self.values) > 2 and all(a < b for a, b in pairwise(self.values))
 
 
 @dataclass(frozen=True)
@@ -40,28 +50,33 @@ class Range:
 
     def points(self, n):
         """At most n points, the ends among them."""
-        return list(dict.fromkeys(self._at(i / (n - 1) if n > 1 else 0.5) for i in range(n)))
+        return list(dict.fromkeys(self.at(i / (n - 1) if n > 1 else 0.5) for i in range(n)))
 
     def draw(self, rng):
         """One number."""
         if self.whole and not self.log:
             return int(rng.integers(self.low, self.high, endpoint=True))
-        return self._at(rng.random())
+        return self.at(rng.random())
 
     def size(self):
         """How many there are."""
         return self.high - self.low + 1 if self.whole else math.inf
 
-    def _at(self, share):
-        if share in (0, 1):
-            found = self.high if share else self.low
-        elif self.log:
-            found = math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
-        else:
-            found = self.low + share * (self.high - self.low)
+    def near(self, number):
+        """The candidate's number nearest to ``number``, in no more digits than all machines agree on."""
         # the last digits of exp differ between machines, and would make other candidates of them
-        found = min(max(float(f"{found:.12g}"), self.low), self.high)
+        found = min(max(float(f"{number:.12g}"), self.low), self.high)
         return round(found) if self.whole else found
+
+    def at(self, share):
+        """The number at a share of the way from low to high, 0 to 1."""
+        if share in (0, 1):
+            return self.near(self.high if share else self.low)
+        if self.log:
+            return self.near(
+                math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
+            )
+        return self.near(self.low + share * (self.high - self.low))
 
 
 @dataclass(frozen=True)
@@ -79,13 +94,111 @@ class Space:
         """How many candidates ``grid`` would make, without making them."""
         return math.prod(len(axis.points(points)) for axis in self.axes.values())
 
+    def plain(self):
+        """The candidates that leave each parameter as the model's yaml sets it: one."""
+        return [{}]
+
+    def walk(self, choose):
+        """The candidate whose values ``choose(name, axis)`` picks, axis by axis."""
+        return {name: choose(name, axis) for name, axis in self.axes.items()}
+
     def draw(self, rng):
         """One candidate at random."""
-        return {name: axis.draw(rng) for name, axis in self.axes.items()}
+        return self.walk(lambda name, axis: axis.draw(rng))
 
     def size(self):
         """How many candidates there are; inf when a range is not whole."""
         return math.prod(axis.size() for axis in self.axes.values())
+
+
+@dataclass(frozen=True)
+class Joint:
+    """One of several families, then axes that only this family has.
+
+    A candidate is ``{"family": name, "features": setting, "name.parameter": value, ...}``.
+
+    Parameters
+    ----------
+    spaces : {family: Space of its own parameters}
+    features : {family: names of the features settings it may use}
+        A family that is not there has no such axis.
+    costs : {family: seconds of a fit, beside the others'}
+        1 where a family is not there.
+    """
+
+    spaces: dict
+    features: dict = field(default_factory=dict)
+    costs: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        if not self.spaces:
+            raise ValueError("search.families: there is none; name one or more of conf/model")
+
+    @property
+    def families(self):
+        """Their names, the cheapest first."""
+        return sorted(self.spaces, key=lambda family: self.costs.get(family, 1))
+
+    def within(self, family):
+        """The Space of one family, its axes as candidates name them."""
+        settings = {"features": Values(tuple(self.features[family]))} if family in self.features else {}
+        axes = self.spaces[family].axes
+        return Space(settings | {f"{family}.{name}": axis for name, axis in axes.items()})
+
+    def only(self, families):
+        """The same, of these families alone."""
+        return Joint({name: self.spaces[name] for name in families}, self.features, self.costs)
+
+    @property
+    def axes(self):
+        """Every axis of every family."""
+        found = {"family": Values(tuple(self.families))}
+        for family in self.families:
+            found |= self.within(family).axes
+        return found
+
+    def grid(self, points):
+        """Every combination of each family, the cheapest family first."""
+        return [
+            {"family": family} | candidate
+            for family in self.families
+            for candidate in self.within(family).grid(points)
+        ]
+
+    def grid_size(self, points):
+        """How many candidates ``grid`` would make, without making them."""
+        return sum(self.within(family).grid_size(points) for family in self.spaces)
+
+    def plain(self):
+        """The candidates that leave each parameter as its model's yaml sets it: one a family."""
+        first = {family: {"features": self.features[family][0]} for family in self.features}
+        return [{"family": family} | first.get(family, {}) for family in self.families]
+
+    def walk(self, choose):
+        """The candidate whose values ``choose(name, axis)`` picks: the family, then its axes alone."""
+        family = choose("family", Values(tuple(self.families)))
+        return {"family": family} | self.within(family).walk(choose)
+
+    def draw(self, rng):
+        """One candidate at random, each family as likely as another."""
+        return self.walk(lambda name, axis: axis.draw(rng))
+
+    def size(self):
+        """How many candidates there are; inf when a range is not whole."""
+        return sum(self.within(family).size() for family in self.spaces)
+
+
+def sample(space, n, rng):
+    """``n`` different candidates, drawn alike; all of them where a space has no more than that."""
+    if space.size() <= n:
+        return space.grid(points=n)
+    found = {}
+    for _ in range(100 * n):  # a small space repeats itself; the grid above took the smallest
+        candidate = space.draw(rng)
+        found.setdefault(repr(candidate), candidate)
+        if len(found) == n:
+            break
+    return list(found.values())
 
 
 def parse(given, where="model.space"):

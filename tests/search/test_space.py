@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_core.search.space import parse
+from ml_core.search.space import Joint, Range, Values, parse, sample
 
 
 def test_an_empty_space_is_one_candidate():
@@ -57,6 +57,45 @@ def test_draws_in_a_logarithm_are_even_there():
     space, rng = parse({"x": {"low": 1e-4, "high": 1e4, "log": True}}), np.random.default_rng(0)
     drawn = np.log10([space.draw(rng)["x"] for _ in range(2000)])
     assert abs(drawn.mean()) < 0.2 and abs(drawn.std() - 8 / math.sqrt(12)) < 0.1
+
+
+def joint():
+    return Joint(
+        {"a": parse({"x": {"low": 0, "high": 1}}), "b": parse({"k": [1, 2], "m": ["u"]}), "c": parse({})},
+        {"b": ["std", "tree"]},
+        {"a": 3, "c": 0.5},
+    )
+
+
+def test_a_joint_space_is_one_familys_axes_at_a_time():
+    space = joint()
+    assert space.families == ["c", "b", "a"]
+    assert list(space.axes) == ["family", "features", "b.k", "b.m", "a.x"]
+    grid = space.grid(3)
+    assert grid[0] == {"family": "c"} and len(grid) == space.grid_size(3) == 1 + 4 + 3
+    assert grid[1] == {"family": "b", "features": "std", "b.k": 1, "b.m": "u"}
+    assert grid[-1] == {"family": "a", "a.x": 1.0}
+    assert space.size() == math.inf and space.only(["b", "c"]).size() == 5
+    rng = np.random.default_rng(0)
+    drawn = [space.draw(rng) for _ in range(300)]
+    counts = [sum(one["family"] == family for one in drawn) for family in "abc"]
+    assert min(counts) > 70
+    assert all(set(one) == {"family", "a.x"} for one in drawn if one["family"] == "a")
+
+
+def test_a_sample_has_no_candidate_twice_and_is_all_of_a_small_space():
+    rng = np.random.default_rng(0)
+    found = sample(joint().only(["b", "c"]), 4, rng)
+    assert len({repr(one) for one in found}) == 4
+    assert sample(joint().only(["b", "c"]), 9, rng) == joint().only(["b", "c"]).grid(1)
+
+
+def test_places_along_an_axis():
+    assert [Values(("a", "b", "c")).at(share) for share in (0, 0.4, 0.99, 1)] == ["a", "b", "c", "c"]
+    assert Range(1, 100, log=True).at(0.5) == 10 and Range(0, 9, whole=True).at(1) == 9
+    assert Range(0.0, 1.0).near(1.7) == 1.0 and Range(0, 9, whole=True).near(2.6) == 3
+    assert Values((1, 2, 5)).ascends and not Values((1, 5, 2)).ascends
+    assert not any(Values(v).ascends for v in ((1, 2), (1, 2, "3"), (False, True, 2), (None, 1, 2)))
 
 
 @pytest.mark.parametrize(
