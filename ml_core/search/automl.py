@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from ml_core.search.bayes import SAMPLERS, Bayes, climb, study_of
+from ml_core.search.bayes import Bayes, check_sampler, climb, study_of
 from ml_core.search.halving import check, leaders, rises
 from ml_core.search.space import sample
 
@@ -41,13 +41,12 @@ class AutoML:
     least: int = 1000
     batch: int = 4
     seed: int = 0
-    sampler: str = "tpe"
+    sampler: str = "gp"
     start: int = 10
 
     def __post_init__(self):
         check(self, tries=1, last=1, rungs=0, least=1, batch=1, start=1)
-        if self.sampler != SAMPLERS[0]:
-            Bayes(sampler=self.sampler)  # says what is wrong with it
+        check_sampler(self.sampler)
         if not 0 <= self.explore <= 1:
             raise ValueError(f"search.strategy.explore: got {self.explore!r}, must be from 0 to 1")
 
@@ -77,7 +76,7 @@ class AutoML:
             asked = asked[:left]
             scores = yield asked, 1.0
             left -= len(asked)
-        study.learn(asked, scores)
+        study.tell(asked, scores)
         yield from climb(study, left, self.batch)
 
 

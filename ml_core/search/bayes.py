@@ -1,15 +1,15 @@
-"""Ask where the scores so far promise most: Optuna's samplers, told whole batches."""
+"""Ask where a model of the scores so far promises most, and tell it whole batches."""
 
-import importlib.util
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
+from ml_core.search.gaussian import Gaussian
 from ml_core.search.halving import check
-from ml_core.search.space import Values, sample
+from ml_core.search.space import sample
+from ml_core.search.tpe import Parzen
 
-SAMPLERS = ("tpe", "gp")
+SAMPLERS = {"gp": Gaussian, "tpe": Parzen}
 REPEATS = 5  # times that a candidate which is known already is asked for again, before one is drawn
 GOOD = 4  # one in so many of the candidates so far is a good one
 
@@ -18,10 +18,7 @@ GOOD = 4  # one in so many of the candidates so far is a good one
 class Bayes:
     """``tries`` candidates, ``batch`` at a time, each batch where a model of the scores so far promises most.
 
-    Bergstra, Bardenet, Bengio and Kegl 2011, "Algorithms for hyper-parameter optimization" (tpe); Jones,
-    Schonlau and Welch 1998, "Efficient global optimization" (gp). Within a batch a candidate that has no
-    score yet is taken for a bad one (constant liar), so that the next is sought elsewhere. The same scores
-    always give the same candidates.
+    The same scores always give the same candidates, so that a search that was cut short goes on as it would.
 
     Parameters
     ----------
@@ -31,27 +28,20 @@ class Bayes:
         How many are asked for at once. A larger one keeps more cores busy and learns less often.
     start : int
         Candidates spread over the space before the model speaks.
-    sampler : "tpe" or "gp"
-        gp needs the package torch; it pays where a fit is dear and all axes are ranges.
+    sampler : "gp" or "tpe"
+        A Gaussian process (``ml_core/search/gaussian.py``), or Optuna's tree of Parzen estimators, which
+        costs less to ask where there are hundreds of candidates or dozens of axes.
     """
 
     tries: int = 60
     batch: int = 4
     start: int = 10
-    sampler: str = "tpe"
+    sampler: str = "gp"
     seed: int = 0
 
     def __post_init__(self):
         check(self, tries=1, batch=1, start=1)
-        if self.sampler not in SAMPLERS:
-            raise ValueError(
-                f"search.strategy.sampler: got {self.sampler!r}, allowed are {', '.join(SAMPLERS)}"
-            )
-        if self.sampler == "gp" and importlib.util.find_spec("torch") is None:
-            raise ValueError(
-                "search.strategy.sampler=gp needs the package torch, which is not installed; "
-                "pip install torch, or set search.strategy.sampler=tpe"
-            )
+        check_sampler(self.sampler)
 
     def batches(self, space, rng):
         """Yield (candidates, share of rows); be sent their mean scores."""
@@ -60,37 +50,39 @@ class Bayes:
             return
         study = study_of(space, rng, self.sampler, self.start)
         first = study.spread(min(self.start, self.tries))
-        scores = yield [candidate for candidate, _ in first], 1.0
+        scores = yield first, 1.0
         study.tell(first, scores)
         yield from climb(study, self.tries - len(first), self.batch)
+
+
+def check_sampler(name):
+    """ValueError unless there is such a sampler."""
+    if name not in SAMPLERS:
+        raise ValueError(f"search.strategy.sampler: got {name!r}, allowed are {', '.join(SAMPLERS)}")
 
 
 def climb(study, tries, batch):
     """Ask ``study`` for ``tries`` candidates in batches on all rows, and tell it what they scored."""
     while tries > 0 and (asked := study.ask(min(batch, tries))):
-        scores = yield [candidate for candidate, _ in asked], 1.0
+        scores = yield asked, 1.0
         study.tell(asked, scores)
         tries -= len(asked)
 
 
-def study_of(space, rng, sampler="tpe", start=10):
+def study_of(space, rng, sampler="gp", start=10):
     """A Study of a space; of families each their own."""
     if not hasattr(space, "families"):
         return Study(space, rng, sampler, start)
-    each = {f: Study(space.within(f), rng, sampler, start) for f in space.families}
-    return Families(each, rng)
+    return Families({f: Study(space.within(f), rng, sampler, start) for f in space.families}, rng)
 
 
 class Study:
-    """Optuna's study of a space: what was tried, and what to try next.
+    """What was tried of a Space, and a model that says what to try next."""
 
-    What is asked for comes as [(candidate, trial)], and goes back as it is with its scores.
-    """
-
-    def __init__(self, space, rng, sampler, start):
+    def __init__(self, space, rng, sampler="gp", start=10):
         self.space, self.rng = space, rng
-        self._known = set()
-        self._study = silently(_made, sampler, start, int(rng.integers(2**31)))
+        self._model = SAMPLERS[sampler](space, rng, start)
+        self._known, self._worst = set(), np.inf
 
     def spread(self, n):
         """``n`` candidates, of which each part of each axis, cut into n, holds one (a Latin hypercube)."""
@@ -99,62 +91,44 @@ class Study:
         def at(i, name, axis):
             return axis.at((orders[name][i] + self.rng.random()) / n)
 
-        found = {}
-        for i in range(n):
-            candidate = self.space.walk(lambda name, axis, i=i: at(i, name, axis))
-            found.setdefault(repr(candidate), candidate)
-        return [self._fixed(candidate) for candidate in found.values()]
+        found = [self.space.walk(lambda name, axis, i=i: at(i, name, axis)) for i in range(n)]
+        return self._noted({repr(candidate): candidate for candidate in found}.values())
 
     def ask(self, n):
-        """``n`` that were not asked for before; fewer where there are no more."""
+        """``n`` candidates that were not asked for before; fewer where there are no more."""
         found = []
-        while len(found) < n:
-            one = self._fresh()
-            if one is None:
-                break
-            found.append(one)
+        while len(found) < n and (fresh := self._fresh()) is not None:
+            found += self._noted([fresh])
         return found
 
-    def tell(self, asked, scores):
-        """Scores of what was asked; one that failed counts as the worst of all so far."""
-        from optuna.trial import TrialState
+    def tell(self, candidates, scores):
+        """What candidates scored, asked for here or not; a failure counts as the worst score so far.
 
-        scores = np.asarray(scores, float)
-        known = [trial.value for trial in self._study.get_trials(False, (TrialState.COMPLETE,))]
-        worst = min([*known, *scores[~np.isnan(scores)].tolist()], default=0.0)
-        for (_, trial), score in zip(asked, scores.tolist(), strict=True):
-            self._study.tell(trial, worst if score != score else score)
-
-    def learn(self, candidates, scores):
-        """Take over what was tried elsewhere; a candidate that leaves axes open teaches nothing."""
+        One that leaves an axis open teaches nothing.
+        """
+        self._noted(candidates)
         whole = [i for i, candidate in enumerate(candidates) if candidate.keys() == self.space.axes.keys()]
+        told = np.asarray(scores, float)[whole]
+        self._worst = min([self._worst, *told[~np.isnan(told)].tolist()])
+        filled = np.where(np.isnan(told), self._worst if np.isfinite(self._worst) else 0.0, told)
+        self._model.learn([candidates[i] for i in whole], filled.tolist())
+
+    def _noted(self, candidates):
         self._known |= {repr(candidate) for candidate in candidates}
-        self.tell([self._fixed(candidates[i]) for i in whole], [scores[i] for i in whole])
+        return list(candidates)
 
     def _fresh(self):
+        """A candidate that was not asked for yet; None where there is none, or it is too rare to be drawn."""
         for _ in range(REPEATS if len(self._known) < self.space.size() else 0):
-            trial = silently(self._study.ask)
-            candidate = silently(self.space.walk, lambda name, axis, t=trial: _suggested(t, name, axis))
+            candidate = self._model.propose(self._known)
             if repr(candidate) not in self._known:
-                self._known.add(repr(candidate))
-                return candidate, trial
-            silently(self._study.tell, trial, None, _failed())
+                return candidate
         drawn = sample(self.space, len(self._known) + 1, self.rng)
-        fresh = next((candidate for candidate in drawn if repr(candidate) not in self._known), None)
-        return None if fresh is None else self._fixed(fresh)
-
-    def _fixed(self, candidate):
-        """(candidate, trial) for a candidate of one's own."""
-        self._known.add(repr(candidate))
-        axes = self.space.axes
-        self._study.enqueue_trial({name: _inner(axes[name], value) for name, value in candidate.items()})
-        trial = silently(self._study.ask)
-        silently(self.space.walk, lambda name, axis: _suggested(trial, name, axis))
-        return candidate, trial
+        return next((candidate for candidate in drawn if repr(candidate) not in self._known), None)
 
 
 class Families:
-    """A study a family; which one is asked is drawn as often as it is among the good candidates so far."""
+    """A Study a family; which one is asked is drawn as often as it is among the good candidates so far."""
 
     def __init__(self, each, rng):
         self.each, self.rng = each, rng
@@ -162,37 +136,27 @@ class Families:
 
     def spread(self, n):
         """``n`` candidates, as many of one family as of another."""
-        counts = dict.fromkeys(self.each, 0)
-        for i in range(n):
-            counts[list(self.each)[i % len(self.each)]] += 1
+        counts = {family: len(range(i, n, len(self.each))) for i, family in enumerate(self.each)}
         return [_named(f, one) for f, count in counts.items() for one in self.each[f].spread(count)]
 
     def ask(self, n):
-        """``n`` that were not asked for before; fewer where there are no more."""
+        """``n`` candidates that were not asked for before; fewer where there are no more."""
         found = []
         while len(found) < n and self.each:
             family = self._next()
             one = self.each[family].ask(1)
-            found += [_named(family, *one)] if one else []
+            found += [_named(family, candidate) for candidate in one]
             if not one:
                 del self.each[family]
         return found
 
-    def tell(self, asked, scores):
-        """Scores of what was asked; one that failed counts as the worst of its family so far."""
-        self._learned(asked, scores, "tell", lambda one: (_rest(one[0]), one[1]), lambda one: one[0])
-
-    def learn(self, candidates, scores):
-        """Take over what was tried elsewhere; a candidate that leaves axes open teaches nothing."""
-        self._learned(candidates, scores, "learn", _rest, lambda one: one)
-
-    def _learned(self, asked, scores, how, inner, candidate):
-        families = [candidate(one)["family"] for one in asked]
-        self._told += [(-np.inf if s != s else s, f) for s, f in zip(scores, families, strict=True)]
-        for family in dict.fromkeys(families):
-            mine = [i for i, name in enumerate(families) if name == family and family in self.each]
-            if mine:
-                getattr(self.each[family], how)([inner(asked[i]) for i in mine], [scores[i] for i in mine])
+    def tell(self, candidates, scores):
+        """What candidates scored; a failure counts as the worst score of its family so far."""
+        names = [candidate["family"] for candidate in candidates]
+        self._told += [(-np.inf if s != s else s, f) for s, f in zip(scores, names, strict=True)]
+        for family, study in self.each.items():
+            mine = [i for i, name in enumerate(names) if name == family]
+            study.tell([_own(candidates[i]) for i in mine], [scores[i] for i in mine])
 
     def _next(self):
         names = list(self.each)
@@ -201,58 +165,9 @@ class Families:
         return names[int(np.searchsorted(np.cumsum(weights / weights.sum()), self.rng.random()))]
 
 
-def _named(family, one):
-    return {"family": family} | one[0], one[1]
+def _named(family, candidate):
+    return {"family": family} | candidate
 
 
-def _rest(candidate):
+def _own(candidate):
     return {name: value for name, value in candidate.items() if name != "family"}
-
-
-def _failed():
-    from optuna.trial import TrialState
-
-    return TrialState.FAIL
-
-
-def _made(sampler, start, seed):
-    import optuna
-
-    if sampler == "gp":
-        sampler = optuna.samplers.GPSampler(seed=seed, n_startup_trials=start)
-    else:
-        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=start, multivariate=True)
-    return optuna.create_study(direction="maximize", sampler=sampler, pruner=optuna.pruners.NopPruner())
-
-
-def silently(call, *arguments):
-    """What ``call`` returns; Optuna says neither that a study began nor that a setting is new."""
-    from optuna import logging
-
-    before = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return call(*arguments)
-    finally:
-        logging.set_verbosity(before)
-
-
-def _suggested(trial, name, axis):
-    """A value of the axis; lists go by place: Optuna takes neither lists in lists nor 1 beside true."""
-    if isinstance(axis, Values):
-        last = len(axis.values) - 1
-        if axis.ascends:
-            return axis.values[trial.suggest_int(name, 0, last)]
-        return axis.values[trial.suggest_categorical(name, range(last + 1))]
-    if axis.whole:
-        return trial.suggest_int(name, axis.low, axis.high, log=axis.log)
-    return axis.near(trial.suggest_float(name, axis.low, axis.high, log=axis.log))
-
-
-def _inner(axis, value):
-    """What Optuna knows a value by."""
-    if not isinstance(axis, Values):
-        return value
-    return next(i for i, known in enumerate(axis.values) if known == value and type(known) is type(value))

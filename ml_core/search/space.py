@@ -28,6 +28,11 @@ class Values:
         """The value at a share of the way through the list, 0 to 1."""
         return self.values[min(int(share * len(self.values)), len(self.values) - 1)]
 
+    def place(self, value):
+        """Where in the list a value stands; 1, 1.0 and true are three values."""
+        told = type(value), repr(value)
+        return next(i for i, known in enumerate(self.values) if (type(known), repr(known)) == told)
+
     def size(self):
         """How many there are."""
         return len(self.values)
@@ -61,6 +66,11 @@ class Range:
     def size(self):
         """How many there are."""
         return self.high - self.low + 1 if self.whole else math.inf
+
+    def share(self, number):
+        """Where from low to high a number stands, 0 to 1: what ``at`` takes."""
+        ends = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
+        return ((math.log(number) if self.log else number) - ends[0]) / (ends[1] - ends[0])
 
     def near(self, number):
         """The candidate's number nearest to ``number``, in no more digits than all machines agree on."""
