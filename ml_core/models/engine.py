@@ -9,11 +9,12 @@ COMPILED, PLAIN = "ml_core.kernels.compiled", "ml_core.kernels.plain"
 
 
 @contextmanager
-def kernels_for(seconds):
+def kernels_for(seconds, most=None):
     """(module, threads) for work that takes NumPy so many seconds; both modules give the same bits.
 
-    Once the compiled ones are loaded they are used always.
+    Once the compiled ones are loaded they are used always. ``most``: threads at most, None for all we may
+    use.
     """
     module = import_module(COMPILED if COMPILED in sys.modules or seconds > PATIENCE else PLAIN)
-    with module.threads() as threads:
+    with module.threads(most) as threads:
         yield module, threads

@@ -59,15 +59,13 @@ def named_columns(X):
     return [name for name, kind in X.dtypes.items() if str(kind) in WORDS]
 
 
-def read(model, X, y="none", reset=True):
+def read(model, X, y="no_validation", reset=True, **checks):
     """Checked X (n, d) float with nan for missing, names turned into numbers; with y if given."""
     names = Names.learn(X) if reset else model._names
     model._names = names
     if names.known and hasattr(X, "columns"):
         X = names.replace(X)
-    checks = {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan", "reset": reset}
-    if isinstance(y, str):
-        return validate_data(model, X, **checks)
+    checks |= {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan", "reset": reset}
     return validate_data(model, X, y, **checks)
 
 

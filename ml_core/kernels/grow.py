@@ -1,0 +1,238 @@
+"""One tree, best split first, on binned columns.
+
+A job is a ``records.Job``. Threads are as many as it has parts: asking Numba would keep the code from being
+cached. The right child of a node is its left child + 1; a leaf's left child is 0, since the root is nobody's
+child.
+"""
+
+import numpy as np
+
+from ml_core.kernels import hist as histograms
+from ml_core.kernels.formulas_jit import value_of
+from ml_core.kernels.jit import jit
+from ml_core.kernels.partition import count_left, goes_left, partition
+from ml_core.kernels.records import NONE
+from ml_core.kernels.search import forget, pick, search
+from ml_core.kernels.split import sums
+
+
+@jit()
+def rows_of(node, job):
+    """The rows of a node, a view."""
+    return job.rows[job.nodes[node].start : job.nodes[node].start + job.nodes[node].rows]
+
+
+@jit()
+def build(slot, node, job):
+    """job.hists[slot] = the histogram of a node's rows."""
+    rows, hist, shift = rows_of(node, job), job.hists[slot], job.rules[0].shift
+    if len(job.parts) == 1 or len(rows) * len(job.columns) < histograms.SERIAL:
+        hist[:] = 0
+        histograms.add_rows(hist, job.codes, job.packed, rows, shift)
+    else:
+        histograms.add_rows_together(job.parts, job.codes, job.packed, rows, shift)
+        histograms.gather(hist, job.parts)
+
+
+@jit()
+def consider(node, slot, job):
+    """Find the best split of a node with its histogram in ``slot``; its column is NONE if there is none."""
+    hist, counts, record = job.hists[slot], job.counts, job.nodes[node]
+    search(hist, counts[:0], node, job)
+    pick(hist, record, job.found, job.rules[0])
+    if record.column == NONE or record.sure == 2:
+        return
+    # hessians bound the rows on each side only loosely: count them, and every column's where this one's are
+    # too few
+    rows = rows_of(node, job)
+    left = count_left(job.columns[record.column], rows, record.bits)
+    if min(left, len(rows) - left) < job.rules[0].min_rows:
+        histograms.count_rows(counts, job.codes, rows, job.rules[0].shift)
+        search(hist, counts, node, job)
+        pick(hist, record, job.found, job.rules[0])
+
+
+@jit()
+def begin_child(child, parent, rules):
+    """What follows for a new node from its total: its value, within the parent's bounds, and no split yet."""
+    forget(child)
+    child.depth, child.low, child.high = parent.depth + 1, parent.low, parent.high
+    G, H = sums(child.total, rules)
+    child.value = min(max(value_of(G, H, rules.l1, rules.l2), child.low), child.high)
+
+
+@jit()
+def recall(unseen, rows, column):
+    """Take the codes that rows have out of unseen (4,) uint64."""
+    for i in range(len(rows)):
+        code = np.uint64(column[rows[i]])
+        unseen[code >> np.uint64(6)] &= ~(np.uint64(1) << (code & np.uint64(63)))
+
+
+@jit()
+def divide(node, at, job):
+    """Part a node's rows between two new nodes, ``at`` and ``at + 1``."""
+    rules, parent, left, right = job.rules[0], job.nodes[node], job.nodes[at], job.nodes[at + 1]
+    start, stop = parent.start, parent.start + parent.rows
+    table = np.empty(256, np.uint8)
+    for code in range(256):
+        table[code] = goes_left(parent.bits, code)
+    rows, spare, column = job.rows[start:stop], job.spare[start:stop], job.columns[parent.column]
+    if rules.h_least == 0:  # an empty bin may hold rows, of no weight
+        recall(parent.unseen, rows, column)
+    n_left = partition(rows, spare, column, table, len(job.parts))
+    if 2 * n_left >= parent.rows and parent.unseen.any():  # what no row here can tell goes with the majority
+        for word in range(4):
+            parent.bits[word] |= parent.unseen[word]
+        parent.missing = 1
+    parent.left = at
+    left.start, left.rows, left.total = start, n_left, parent.sum_left
+    right.start, right.rows, right.total = (
+        start + n_left,
+        parent.rows - n_left,
+        parent.total - parent.sum_left,
+    )
+    begin_child(left, parent, rules)
+    begin_child(right, parent, rules)
+    for w in range(job.groups.shape[1]):
+        job.reach[at, w] = job.reach[at + 1, w] = job.reach[node, w] & job.groups[parent.column, w]
+    middle = (left.value + right.value) / 2
+    if job.found[parent.column].monotone > 0:
+        left.high = right.low = middle
+    elif job.found[parent.column].monotone < 0:
+        left.low = right.high = middle
+
+
+@jit()
+def may_split(node, job):
+    """Whether looking for a split is worth it at all."""
+    rules, node = job.rules[0], job.nodes[node]
+    deep = rules.max_depth > 0 and node.depth >= rules.max_depth
+    return not deep and node.rows >= max(2, 2 * rules.min_rows)
+
+
+@jit()
+def smaller(node, nodes):
+    """The child with fewer rows, and the other."""
+    left = nodes[node].left
+    return (left, left + 1) if nodes[left].rows <= nodes[left + 1].rows else (left + 1, left)
+
+
+@jit()
+def consider_children(node, free, job):
+    """Histograms and best splits of a divided node's children; ``free`` is the stack of unused slots.
+
+    Only the smaller child is added up; the larger is what remains of the parent. Where no slot is left, the
+    last one serves for the search alone, and the children's histograms are both added up when their turn
+    comes.
+    """
+    nodes, hists = job.nodes, job.hists
+    small, big = smaller(node, nodes)
+    slot, spare = nodes[node].slot, len(hists) - 1
+    nodes[node].slot = nodes[small].slot = nodes[big].slot = NONE
+    if not may_split(big, job):
+        give(free, slot)
+        return
+    mine = take(free)
+    if may_split(small, job) or slot != NONE:
+        build(mine if mine != NONE else spare, small, job)
+    if slot != NONE:
+        histograms.subtract(hists[slot], hists[mine if mine != NONE else spare])
+    for child, own in ((small, mine), (big, slot)):
+        if may_split(child, job):
+            if child == big and slot == NONE:
+                build(spare, big, job)
+            consider(child, own if own != NONE else spare, job)
+        if nodes[child].column == NONE:
+            give(free, own)
+        else:
+            nodes[child].slot = own
+
+
+@jit()
+def take(free):
+    """Pop an unused slot, or NONE; the stack's last entry says how many there are."""
+    if free[-1] == 0:
+        return np.int64(NONE)
+    free[-1] -= 1
+    return free[free[-1]]
+
+
+@jit()
+def give(free, slot):
+    """Push a slot back; NONE is nothing."""
+    if slot != NONE:
+        free[free[-1]] = slot
+        free[-1] += 1
+
+
+@jit()
+def next_leaf(queue, n_open, best_first, nodes):
+    """Position in the queue of the leaf to split: the largest gain, the older of equals; or simply the
+    last.
+    """
+    if not best_first:
+        return n_open - 1
+    at = 0
+    for i in range(1, n_open):
+        gain, best = nodes[queue[i]].gain, nodes[queue[at]].gain
+        if gain > best or (gain == best and queue[i] < queue[at]):
+            at = i
+    return at
+
+
+@jit()
+def begin(free, job):
+    """Make node 0 of all rows in job.rows and look for its split."""
+    root, rules, slot = job.nodes[0], job.rules[0], take(free)
+    forget(root)
+    root.start, root.rows, root.depth, root.slot = 0, len(job.rows), 0, slot
+    root.low, root.high = -np.inf, np.inf
+    build(slot, 0, job)
+    root.total = job.hists[slot, : job.found[0].bins + 1].sum()
+    G, H = sums(root.total, rules)
+    root.value = value_of(G, H, rules.l1, rules.l2)
+    if may_split(0, job):
+        consider(0, slot, job)
+
+
+@jit()
+def grow(job):
+    """Grow a tree on job.rows into job.nodes -> number of nodes.
+
+    With max_leaves = 0 there is no order to keep: the smaller child goes first, and log2(n) histograms
+    suffice.
+    """
+    nodes, best_first = job.nodes, job.rules[0].max_leaves > 0
+    most = min(job.rules[0].max_leaves if best_first else len(nodes), (len(nodes) + 1) // 2)
+    queue = np.empty(most + 1, np.int64)
+    free = np.arange(len(job.hists))
+    free[-1] = len(free) - 1
+    begin(free, job)
+    queue[0], n_open, n_leaves = 0, np.int64(nodes[0].column != NONE), 1
+    while n_open > 0 and n_leaves < most:
+        at = next_leaf(queue, n_open, best_first, nodes)
+        node, n_open = queue[at], n_open - 1
+        queue[at] = queue[n_open]
+        divide(node, 2 * n_leaves - 1, job)
+        n_leaves += 1
+        if n_leaves == most:
+            break
+        consider_children(node, free, job)
+        small, big = smaller(node, nodes)
+        for child in (big, small):
+            if nodes[child].column != NONE:
+                queue[n_open] = child
+                n_open += 1
+    return 2 * n_leaves - 1
+
+
+@jit()
+def add_leaves(raw, rows, nodes, n_nodes, values):
+    """raw (n,)[rows of each leaf] += values (m,): the training rows' share of a new tree, which needs no
+    walk.
+    """
+    for node in range(n_nodes):
+        if nodes[node].left == 0:
+            for i in range(nodes[node].start, nodes[node].start + nodes[node].rows):
+                raw[rows[i]] += values[node]

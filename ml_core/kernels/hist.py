@@ -1,0 +1,70 @@
+"""Histograms: per column and bin the sum of (gradient, hessian), both in one 64-bit add.
+
+Letters: n rows, d columns, s = d << shift slots of a histogram.
+
+A row's packed number is ``(gradient << 32) + hessian``, both rounded to whole units. Sums of whole numbers do
+not depend on their order, so any number of threads gives the same bits, and parent = left + right holds
+exactly.
+"""
+
+import numpy as np
+from numba import prange
+
+from ml_core.kernels.jit import jit
+from ml_core.kernels.prefetch import prefetch
+
+AHEAD = 24  # rows; halves the time where rows are a tenth of all, and costs nothing where they are all
+SERIAL = 1 << 15  # additions below which starting threads costs more than they bring
+
+
+@jit()
+def add_rows(hist, codes, packed, rows, shift):
+    """hist (s,) += packed (n,) of the given rows, at their codes (n, d).
+
+    A power of two between the columns, not their own numbers of bins, saves a load an addition: a sixth.
+    """
+    d, shift = np.uint64(codes.shape[1]), np.uint64(shift)
+    flat, last = codes.reshape(codes.size), len(rows) - 1
+    for i in range(len(rows)):
+        following = np.int64(rows[min(i + AHEAD, last)])
+        prefetch(flat, following * np.int64(d))
+        prefetch(flat, following * np.int64(d) + np.int64(d) - 1)
+        prefetch(packed, following)
+        value, start = packed[rows[i]], np.uint64(rows[i]) * d
+        for j in range(d):
+            hist[(np.uint64(j) << shift) + np.uint64(flat[start + np.uint64(j)])] += value
+
+
+@jit(parallel=True)
+def add_rows_together(parts, codes, packed, rows, shift):
+    """parts (threads, s): part t becomes the histogram of the t-th share of rows."""
+    n_parts = len(parts)
+    for t in prange(n_parts):
+        parts[t] = 0
+        first, last = t * len(rows) // n_parts, (t + 1) * len(rows) // n_parts
+        add_rows(parts[t], codes, packed, rows[first:last], shift)
+
+
+@jit()
+def count_rows(counts, codes, rows, shift):
+    """counts (s,) int64 = rows per column and bin."""
+    counts[:] = 0
+    for i in range(len(rows)):
+        for j in range(codes.shape[1]):
+            counts[(j << shift) + np.int64(codes[rows[i], j])] += 1
+
+
+@jit()
+def gather(hist, parts):
+    """hist (s,) = sum of parts (threads, s)."""
+    hist[:] = parts[0]
+    for t in range(1, len(parts)):
+        for i in range(len(hist)):
+            hist[i] += parts[t, i]
+
+
+@jit()
+def subtract(parent, child):
+    """parent (s,) -= child (s,): what remains is the other child."""
+    for i in range(len(parent)):
+        parent[i] -= child[i]

@@ -1,0 +1,90 @@
+"""Gradients and hessians of the losses, row by row, and their packing into whole numbers.
+
+Letters: n rows, q classes; raw (n,) or (n, q) is what the trees add up to, y the target, weights (n,) or
+empty. A mass is (sum of positive gradients, of negative ones, of hessians, least hessian, largest hessian).
+"""
+
+import numpy as np
+from numba import prange
+
+from ml_core.kernels.formulas_jit import exp, slope
+from ml_core.kernels.jit import jit
+
+BLOCKS = 64  # fixed, so that float sums do not depend on the number of threads
+
+
+@jit()
+def mass_of(gradient, hessian, mass):
+    """mass (5,) of gradient, hessian (r,) float32."""
+    up = down = h = most = 0.0
+    least = np.inf
+    for i in range(len(gradient)):
+        g = np.float64(gradient[i])
+        up += max(g, 0.0)
+        down -= min(g, 0.0)
+        h += hessian[i]
+        most = max(most, np.float64(hessian[i]))
+        least = min(least, np.float64(hessian[i]))
+    mass[0], mass[1], mass[2], mass[3], mass[4] = up, down, h, least, most
+
+
+@jit()
+def whole(part):
+    """part (BLOCKS, 5), the masses of blocks of rows -> that of all."""
+    return part[:, 0].sum(), part[:, 1].sum(), part[:, 2].sum(), part[:, 3].min(), part[:, 4].max()
+
+
+@jit(parallel=True)
+def slopes(loss, raw, target, at, gradient, hessian):
+    """Fill gradient, hessian (n,) float32 -> their mass; target is (y (n,), weights (n,) or empty)."""
+    y, weights = target
+    weighted, n = len(weights) > 0, len(raw)
+    part = np.empty((BLOCKS, 5))
+    for b in prange(BLOCKS):
+        first, last = b * n // BLOCKS, (b + 1) * n // BLOCKS
+        for i in range(first, last):
+            g, h = slope(loss, raw[i], y[i], at)
+            if weighted:
+                g, h = g * weights[i], h * weights[i]
+            gradient[i], hessian[i] = g, h
+        mass_of(gradient[first:last], hessian[first:last], part[b])
+    return whole(part)
+
+
+@jit(parallel=True)
+def softmax_slopes(raw, target, gradient, hessian):
+    """raw (n, q), y (n,) the class -> fill gradient, hessian (q, n) float32 of the multinomial log loss."""
+    y, weights = target
+    weighted, q = len(weights) > 0, raw.shape[1]
+    for i in prange(len(raw)):
+        top, total = raw[i, 0], 0.0
+        for k in range(1, q):
+            top = max(top, raw[i, k])
+        for k in range(q):
+            total += exp(raw[i, k] - top)
+        w = weights[i] if weighted else 1.0
+        for k in range(q):
+            p = exp(raw[i, k] - top) / total
+            gradient[k, i] = w * (p - (y[i] == k))
+            hessian[k, i] = w * max(p * (1.0 - p), 1e-16)
+
+
+@jit(parallel=True)
+def mass(gradient, hessian):
+    """The mass of gradient, hessian (n,) float32."""
+    n = len(gradient)
+    part = np.empty((BLOCKS, 5))
+    for b in prange(BLOCKS):
+        first, last = b * n // BLOCKS, (b + 1) * n // BLOCKS
+        mass_of(gradient[first:last], hessian[first:last], part[b])
+    return whole(part)
+
+
+@jit(parallel=True)
+def pack(gradient, hessian, unit_g, unit_h, packed):
+    """packed (n,) int64 = (gradient << 32) + hessian, both rounded to whole units."""
+    per_g, per_h = 1.0 / unit_g, 1.0 / unit_h
+    for i in prange(len(packed)):
+        g = np.int64(np.floor(gradient[i] * per_g + 0.5))
+        h = np.int64(hessian[i] * per_h + 0.5)
+        packed[i] = (g << 32) + h

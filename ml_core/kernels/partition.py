@@ -1,0 +1,80 @@
+"""Part a leaf's rows by a split, keeping their order, so that the result is the same at any number of
+threads.
+"""
+
+import numpy as np
+from numba import prange
+
+from ml_core.kernels.jit import jit
+from ml_core.kernels.prefetch import prefetch
+
+AHEAD = 48  # rows: a column's bytes are one apart, so many rows share a cache line
+SERIAL = 1 << 14  # rows below which starting threads costs more than they bring
+
+
+@jit(inline="always")
+def goes_left(bits, code):
+    """bits (4,) uint64 -> 1 where the code's bit is set."""
+    return (bits[np.uint64(code) >> np.uint64(6)] >> (np.uint64(code) & np.uint64(63))) & np.uint64(1)
+
+
+@jit()
+def count_left(column, rows, bits):
+    """How many of rows a split sends left; column (n,) uint8."""
+    count = 0
+    for i in range(len(rows)):
+        count += np.int64(goes_left(bits, column[rows[i]]))
+    return count
+
+
+@jit()
+def part(rows, lefts, rights, column, table):
+    """Write rows to lefts or rights -> number of lefts; no branch, since which way a row goes cannot be
+    guessed.
+    """
+    n_left, n_right, last = np.uint64(0), np.uint64(0), len(rows) - 1
+    for i in range(len(rows)):
+        prefetch(column, np.int64(rows[min(i + AHEAD, last)]))
+        row = rows[i]
+        left = np.uint64(table[column[row]])
+        lefts[n_left] = row
+        rights[n_right] = row
+        n_left += left
+        n_right += np.uint64(1) - left
+    return np.int64(n_left)
+
+
+@jit()
+def partition(rows, spare, column, table, n_threads):
+    """rows (k,) uint32 reordered, lefts first; table (256,) uint8 tells which codes go left -> number of
+    lefts.
+    """
+    if len(rows) < SERIAL or n_threads == 1:
+        n_left = part(rows, rows, spare, column, table)
+        rows[n_left:] = spare[: len(rows) - n_left]
+        return n_left
+    return partition_together(rows, spare, column, table, n_threads)
+
+
+@jit(parallel=True)
+def partition_together(rows, spare, column, table, n_parts):
+    """As ``partition``, each thread a share: in its own stretch first, then moved to the common place."""
+    n = len(rows)
+    lefts = np.zeros(n_parts, np.int64)
+    for t in prange(n_parts):
+        first, last = t * n // n_parts, (t + 1) * n // n_parts
+        lefts[t] = part(rows[first:last], rows[first:last], spare[first:last], column, table)
+    n_left = lefts.sum()
+    at = lefts[0]
+    for t in range(
+        1, n_parts
+    ):  # lefts only ever move down, and below them lie rights already copied to spare
+        first = t * n // n_parts
+        rows[at : at + lefts[t]] = rows[first : first + lefts[t]].copy()
+        at += lefts[t]
+    for t in prange(n_parts):
+        first, last = t * n // n_parts, (t + 1) * n // n_parts
+        count = last - first - lefts[t]
+        begin = n_left + first - lefts[:t].sum()
+        rows[begin : begin + count] = spare[first : first + count]
+    return n_left

@@ -1,0 +1,46 @@
+"""Gradients, hessians and their packing in NumPy: the same operations in the same order as in ``losses``.
+
+Letters: n rows, q classes.
+"""
+
+import numpy as np
+
+from ml_core.kernels.formulas import exp, slope
+
+BLOCKS = 64
+
+
+def slopes(loss, raw, target, at, gradient, hessian):
+    """Fill gradient, hessian (n,) float32 -> their mass; target is (y (n,), weights (n,) or empty)."""
+    y, weights = target
+    g, h = slope(loss, raw, y, at)
+    gradient[:], hessian[:] = (g * weights, h * weights) if len(weights) else (g, h)
+    return mass(gradient, hessian)
+
+
+def softmax_slopes(raw, target, gradient, hessian):
+    """raw (n, q), y (n,) the class -> fill gradient, hessian (q, n) float32 of the multinomial log loss."""
+    y, weights = target
+    w = weights if len(weights) else np.ones(len(raw))
+    up = exp(raw - raw.max(axis=1, keepdims=True))
+    p = up / np.cumsum(up, axis=1)[:, -1:]
+    gradient[:] = (w[:, None] * (p - (y[:, None] == np.arange(raw.shape[1])))).T
+    hessian[:] = (w[:, None] * np.maximum(p * (1.0 - p), 1e-16)).T
+
+
+def mass(gradient, hessian):
+    """(sum of positive gradients, of negative ones, of hessians, least hessian, largest hessian)."""
+    n = len(gradient)
+    bounds = np.arange(BLOCKS + 1) * n // BLOCKS
+    place = bounds[:-1, None] + np.arange(int(np.diff(bounds).max()))
+    inside, place = place < bounds[1:, None], np.minimum(place, n - 1)
+    g, h = (np.where(inside, part.astype(np.float64)[place], 0.0) for part in (gradient, hessian))
+    # cumulated, since NumPy's own sum adds in another order than a loop
+    blocks = [np.cumsum(part, axis=1)[:, -1] for part in (np.maximum(g, 0), -np.minimum(g, 0), h)]
+    return *(np.cumsum(block)[-1] for block in blocks), float(hessian.min()), float(hessian.max())
+
+
+def pack(gradient, hessian, unit_g, unit_h, packed):
+    """packed (n,) int64 = (gradient << 32) + hessian, both rounded to whole units."""
+    g = np.floor(gradient.astype(np.float64) * (1.0 / unit_g) + 0.5).astype(np.int64)
+    packed[:] = (g << 32) + (hessian.astype(np.float64) * (1.0 / unit_h) + 0.5).astype(np.int64)

@@ -1,0 +1,126 @@
+"""The best split of a leaf over all columns it may use.
+
+Letters: d columns, m nodes, s = d << shift slots of a histogram, w words of 64 interaction groups each.
+"""
+
+import numpy as np
+from numba import prange
+
+from ml_core.kernels.formulas_jit import bounded_score, score_of
+from ml_core.kernels.jit import jit
+from ml_core.kernels.records import NONE
+from ml_core.kernels.split import best_cut, best_set, sums
+
+SERIAL = 1000  # bins below which starting threads costs more than they bring
+
+
+@jit()
+def mix(x):
+    """Splitmix64 (Steele 2014): a well-mixed word from a counter, the same in whatever order it is asked."""
+    x = np.uint64(x) + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@jit()
+def allow(node, job):
+    """Mark the columns a node may split on: those of its interaction groups, a random max_columns of them."""
+    rules, found, groups = job.rules[0], job.found, job.groups
+    d, words = groups.shape
+    usable, k = np.empty(d, np.int64), 0
+    for j in range(d):
+        fits = words == 0
+        for w in range(words):
+            fits |= (groups[j, w] & job.reach[node, w]) != 0
+        found[j].allowed = False
+        if fits:
+            usable[k] = j
+            k += 1
+    state = mix(rules.seed ^ mix(np.uint64(node)))
+    for i in range(min(k, rules.max_columns)):
+        if k > rules.max_columns:
+            state = mix(state)
+            other = i + np.int64(state % np.uint64(k - i))
+            usable[i], usable[other] = usable[other], usable[i]
+        found[usable[i]].allowed = True
+
+
+@jit()
+def search_column(j, hist, counts, leaf, rules, found):
+    """Fill found[j] from the leaf's hist, counts (s,); empty counts: rows are bounded instead."""
+    column = found[j]
+    column.gain, column.cut = -np.inf, NONE
+    if not column.allowed:
+        return
+    first = j << rules.shift
+    hist = hist[first : first + column.bins + 1]
+    counts = counts[first : first + column.bins + 1] if len(counts) else counts
+    if column.categorical:
+        best = best_set(hist, counts, leaf, rules, column.bits)
+    else:
+        best = best_cut(hist, counts, leaf, rules, column.monotone)
+    column.gain, column.cut, column.missing, column.total, column.sure = best
+
+
+@jit(parallel=True)
+def search_together(hist, counts, leaf, rules, found):
+    """``search_column`` for all columns; leaf, rules: arrays of one, since a record cannot cross to
+    threads.
+    """
+    for j in prange(len(found)):
+        search_column(j, hist, counts, leaf[0], rules[0], found)
+
+
+@jit()
+def search(hist, counts, node, job):
+    """Fill job.found for a node from its hist (s,)."""
+    allow(node, job)
+    if len(job.parts) > 1 and len(hist) > SERIAL:
+        search_together(hist, counts, job.nodes[node : node + 1], job.rules, job.found)
+        return
+    for j in range(len(job.found)):
+        search_column(j, hist, counts, job.nodes[node], job.rules[0], job.found)
+
+
+@jit()
+def forget(node):
+    """Leave a node without a split."""
+    node.column, node.left, node.cut, node.missing, node.gain = NONE, 0, 0, 0, -np.inf
+    node.bits[:] = 0
+    node.unseen[:] = 0
+
+
+@jit()
+def own_score(node, rules):
+    """What a node brings unsplit."""
+    G, H = sums(node.total, rules)
+    if node.low == -np.inf and node.high == np.inf:
+        return score_of(G, H, rules.l1, rules.l2)
+    return bounded_score(G, H, node.value, rules.l1, rules.l2)
+
+
+@jit()
+def pick(hist, node, found, rules):
+    """Enter the best column's split into the node, the first of equals; none where it gains nothing."""
+    forget(node)
+    j = 0
+    for i in range(1, len(found)):
+        if found[i].gain > found[j].gain:
+            j = i
+    best, score = found[j], own_score(node, rules)
+    gain = (best.gain - score) / 2
+    if not gain > max(rules.min_gain, 1e-12 * score):
+        return
+    node.column, node.gain, node.missing = j, gain, best.missing
+    node.sum_left, node.sure = best.total, best.sure
+    m, first = best.bins, j << rules.shift
+    node.cut = 0 if best.categorical else best.cut
+    for b in range(m + 1):
+        word, bit = b >> 6, np.uint64(1) << np.uint64(b & 63)
+        if best.categorical:
+            node.bits[word] |= best.bits[word] & bit
+        elif b <= best.cut if b < m else best.missing == 1:
+            node.bits[word] |= bit
+        if hist[first + b] == 0 and (b == m or best.categorical):
+            node.unseen[word] |= bit

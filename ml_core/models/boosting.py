@@ -1,0 +1,298 @@
+"""Gradient boosting on histograms, with scikit-learn's HistGradientBoosting names.
+
+Letters: n rows, d columns, q columns of raw (one, or one a class where there are more than two).
+"""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from ml_core.models.boosting_fit import Problem, fit, raw_of, stages
+from ml_core.models.boosting_grid import score_grid
+from ml_core.models.boosting_loss import LOG_LINK, LOSSES, Loss
+from ml_core.models.boosting_rules import CONSTRAINTS
+from ml_core.models.labels import coded, encoded
+from ml_core.models.names import read
+from ml_core.models.weights import class_weights, row_weights
+
+
+def held_out(model, X, y, weights):
+    """Validation rows given to fit, checked: (X, y, weights), or None."""
+    if X is None and y is None:
+        return None
+    if X is None or y is None:
+        raise ValueError("X_val and y_val must be given together")
+    if model.early_stopping is False:
+        raise ValueError("X_val is given, but early_stopping=False would not look at it. Leave one out")
+    X, y = read(model, X, reset=False), column_or_1d(y)
+    if len(X) != len(y):
+        raise ValueError(f"X_val has {len(X)} rows, but y_val has {len(y)}")
+    return X, y, weighed(weights, X)
+
+
+def weighed(sample_weight, X):
+    """Checked weights (n,), or an empty array where there are none."""
+    weights = row_weights(sample_weight, X)
+    return np.empty(0) if weights is None else weights
+
+
+def gains(model):
+    """Share of the gain of all splits that a column's splits have (d,)."""
+    check_is_fitted(model)
+    total = np.bincount(model._ensemble.trees.column, model._gain, minlength=model.n_features_in_)
+    return total / total.sum() if total.sum() > 0 else total
+
+
+class GradientBoostingRegressor(RegressorMixin, BaseEstimator):
+    """Trees added up to minimize a loss.
+
+    Columns are binned once; nan is a value of its own, sent in each split to the side that gains.
+
+    Parameters
+    ----------
+    loss : "squared_error", "absolute_error", "huber", "quantile", "poisson" or "gamma"
+    quantile : float
+        Which quantile loss="quantile" aims at; for "huber", the quantile of absolute residuals beyond which
+        they count linearly (0.9 unless given).
+    learning_rate : float
+        Factor on every leaf's value.
+    max_iter : int
+        Rounds of one tree each.
+    max_leaf_nodes, max_depth : int or None
+        Limits of a tree; None for no limit. Leaves are split in the order of what they gain.
+    min_samples_leaf : int
+        Rows a leaf has at least, whatever their weights.
+    l2_regularization, l1_regularization : float
+        Penalties on leaf values.
+    min_gain, min_hessian : float
+        What a split must bring, and the sum of hessians a leaf must have.
+    max_features, subsample : float
+        Shares of columns looked at in each split, and of rows used in each round.
+    max_bins : int
+        Bins of a column, 2 to 255, besides the one for missing values.
+    categorical_features : mask, indexes, names, None or "from_dtype"
+        Columns whose values have no order; a frame's columns of names and categories always are. Values
+        beyond the max_bins most frequent ones, and values not seen in fit, count as missing.
+    cat_smooth, cat_l2, max_cat_threshold : float, float, int
+        Rows' worth of smoothing when categories are ordered; penalty on a set of them, and its largest size.
+    monotonic_cst : array or dict of -1, 0, 1
+        Columns in which predictions must not rise or must not fall.
+    interaction_cst : "pairwise", "no_interactions" or a sequence of sets of columns
+        Columns that may meet on a path; those in no set may meet each other only.
+    warm_start : bool
+        Go on from the trees there are, with the bins they have.
+    early_stopping, scoring, validation_fraction, n_iter_no_change, tol
+        Stop when none of n_iter_no_change rounds beats the score before them by tol, on validation_fraction
+        of the rows, on X_val given to fit, or (None) on the training rows. "auto": above 10,000 rows.
+        scoring: "loss" or a scorer.
+    random_state : int, RandomState or None
+        Of sampled rows and columns, of the rows that edges are found from, of the validation rows.
+    """
+
+    _parameter_constraints = CONSTRAINTS | {
+        "loss": [StrOptions(set(LOSSES))],
+        "quantile": [Interval(Real, 0, 1, closed="both"), None],
+    }
+
+    def __init__(
+        self, loss="squared_error", *, quantile=None, learning_rate=0.1, max_iter=100, max_leaf_nodes=31,
+        max_depth=None, min_samples_leaf=20, l2_regularization=0.0, l1_regularization=0.0, min_gain=0.0,
+        min_hessian=1e-3, max_features=1.0, subsample=1.0, quantized_levels=None, max_bins=255,
+        categorical_features="from_dtype", cat_smooth=10.0, cat_l2=10.0, max_cat_threshold=32,
+        monotonic_cst=None, interaction_cst=None, warm_start=False, early_stopping="auto", scoring="loss",
+        validation_fraction=0.1, n_iter_no_change=10, tol=1e-7, random_state=None,
+    ):  # fmt: skip
+        self.loss = loss
+        self.quantile = quantile
+        self.learning_rate = learning_rate
+        self.max_iter = max_iter
+        self.max_leaf_nodes = max_leaf_nodes
+        self.max_depth = max_depth
+        self.min_samples_leaf = min_samples_leaf
+        self.l2_regularization = l2_regularization
+        self.l1_regularization = l1_regularization
+        self.min_gain = min_gain
+        self.min_hessian = min_hessian
+        self.max_features = max_features
+        self.subsample = subsample
+        self.quantized_levels = quantized_levels
+        self.max_bins = max_bins
+        self.categorical_features = categorical_features
+        self.cat_smooth = cat_smooth
+        self.cat_l2 = cat_l2
+        self.max_cat_threshold = max_cat_threshold
+        self.monotonic_cst = monotonic_cst
+        self.interaction_cst = interaction_cst
+        self.warm_start = warm_start
+        self.early_stopping = early_stopping
+        self.scoring = scoring
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.random_state = random_state
+
+    def __sklearn_tags__(self):
+        """Missing values are welcome."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _problem(self, X, y, sample_weight=None, held=(None, None, None)):
+        """What a fit on these rows is asked, checked."""
+        self._validate_params()
+        at = 0.9 if self.loss == "huber" and self.quantile is None else self.quantile
+        if self.loss in ("huber", "quantile") and at is None:
+            raise ValueError(f"quantile must be in [0, 1] for loss={self.loss!r}, got None")
+        X, y = read(self, X, y, reset=not (self.warm_start and hasattr(self, "_ensemble")), y_numeric=True)
+        loss = Loss(self.loss, at=float(at or 0))
+        return Problem(X, y.astype(np.float64), weighed(sample_weight, X), loss, held_out(self, *held))
+
+    def fit(self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None):
+        """X (n, d), y (n,); rows to stop by may be given as X_val, y_val."""
+        return fit(self, self._problem(X, y, sample_weight, (X_val, y_val, sample_weight_val)))
+
+    def _mean(self, raw):
+        """raw (n, 1) -> predictions (n,)."""
+        return np.exp(raw[:, 0]) if self.loss in LOG_LINK else raw[:, 0].copy()
+
+    def predict(self, X):
+        """X (n, d) -> (n,)."""
+        check_is_fitted(self)
+        return self._mean(raw_of(self, X))
+
+    def staged_predict(self, X):
+        """Yield ``predict(X)`` after each round."""
+        check_is_fitted(self)
+        yield from map(self._mean, stages(self, X))
+
+    @property
+    def feature_importances_(self):
+        """Share of all splits' gain per column (d,)."""
+        return gains(self)
+
+    def score_many(self, X, y, candidates, folds, scorer=None):
+        """Scores (candidates, folds): a fold is binned once; those that differ in max_iter are one fit."""
+        return score_grid(self, (X, y), candidates, folds, scorer)
+
+
+class GradientBoostingClassifier(ClassifierMixin, BaseEstimator):
+    """Trees added up to minimize the log loss; for more than two classes, a tree a class in every round.
+
+    Parameters as in ``GradientBoostingRegressor``, but for ``loss`` and ``quantile``; besides:
+
+    class_weight : None, "balanced" or dict
+        Factors on the classes' rows.
+    """
+
+    _parameter_constraints = CONSTRAINTS | {"class_weight": [dict, StrOptions({"balanced"}), None]}
+
+    def __init__(
+        self, *, learning_rate=0.1, max_iter=100, max_leaf_nodes=31, max_depth=None, min_samples_leaf=20,
+        l2_regularization=0.0, l1_regularization=0.0, min_gain=0.0, min_hessian=1e-3, max_features=1.0,
+        subsample=1.0, quantized_levels=None, max_bins=255, categorical_features="from_dtype",
+        cat_smooth=10.0, cat_l2=10.0, max_cat_threshold=32, monotonic_cst=None, interaction_cst=None,
+        warm_start=False, early_stopping="auto", scoring="loss", validation_fraction=0.1,
+        n_iter_no_change=10, tol=1e-7, class_weight=None, random_state=None,
+    ):  # fmt: skip
+        self.learning_rate = learning_rate
+        self.max_iter = max_iter
+        self.max_leaf_nodes = max_leaf_nodes
+        self.max_depth = max_depth
+        self.min_samples_leaf = min_samples_leaf
+        self.l2_regularization = l2_regularization
+        self.l1_regularization = l1_regularization
+        self.min_gain = min_gain
+        self.min_hessian = min_hessian
+        self.max_features = max_features
+        self.subsample = subsample
+        self.quantized_levels = quantized_levels
+        self.max_bins = max_bins
+        self.categorical_features = categorical_features
+        self.cat_smooth = cat_smooth
+        self.cat_l2 = cat_l2
+        self.max_cat_threshold = max_cat_threshold
+        self.monotonic_cst = monotonic_cst
+        self.interaction_cst = interaction_cst
+        self.warm_start = warm_start
+        self.early_stopping = early_stopping
+        self.scoring = scoring
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.class_weight = class_weight
+        self.random_state = random_state
+
+    def __sklearn_tags__(self):
+        """Missing values are welcome."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _problem(self, X, y, sample_weight=None, held=(None, None, None)):
+        """What a fit on these rows is asked, checked."""
+        self._validate_params()
+        going_on = self.warm_start and hasattr(self, "_ensemble")
+        X, y = read(self, X, y, reset=not going_on)
+        if going_on:
+            codes = coded(y, self.classes_)
+        else:
+            self.classes_, codes = encoded(y)
+        q = len(self.classes_)
+        if q < 2:
+            only = self.classes_[0]
+            raise ValueError(f"y holds one class only, {only!r}; a classifier needs at least 2 classes")
+        if q > 2 and self.monotonic_cst is not None:
+            raise ValueError(f"monotonic_cst needs two classes, got {q}")
+        weights = row_weights(sample_weight, X)
+        weights = class_weights(self.class_weight, weights, y)
+        given = held_out(self, *held)
+        if given:
+            given = (given[0], coded(given[1], self.classes_).astype(np.float64), given[2])
+        weights = np.empty(0) if weights is None else weights
+        return Problem(X, codes.astype(np.float64), weights, Loss("log_loss", 1 if q == 2 else q), given)
+
+    def fit(self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None):
+        """X (n, d), y (n,) of any labels; rows to stop by may be given as X_val, y_val."""
+        return fit(self, self._problem(X, y, sample_weight, (X_val, y_val, sample_weight_val)))
+
+    def _shares(self, raw):
+        """raw (n, q) -> probabilities (n, classes)."""
+        if raw.shape[1] > 1:
+            up = np.exp(raw - raw.max(axis=1, keepdims=True))
+            return up / up.sum(axis=1, keepdims=True)
+        p = 1 / (1 + np.exp(-np.clip(raw[:, 0], -700, 700)))
+        return np.column_stack([1 - p, p])
+
+    def decision_function(self, X):
+        """Raw predictions (n,), or (n, classes) for more than two."""
+        check_is_fitted(self)
+        raw = raw_of(self, X)
+        return raw[:, 0].copy() if raw.shape[1] == 1 else raw
+
+    def predict_proba(self, X):
+        """X (n, d) -> probabilities (n, classes)."""
+        check_is_fitted(self)
+        return self._shares(raw_of(self, X))
+
+    def predict(self, X):
+        """X (n, d) -> labels (n,)."""
+        check_is_fitted(self)
+        raw = raw_of(self, X)
+        return self.classes_[(raw[:, 0] > 0).astype(int) if raw.shape[1] == 1 else raw.argmax(axis=1)]
+
+    def staged_predict_proba(self, X):
+        """Yield ``predict_proba(X)`` after each round."""
+        check_is_fitted(self)
+        yield from map(self._shares, stages(self, X))
+
+    @property
+    def feature_importances_(self):
+        """Share of all splits' gain per column (d,)."""
+        return gains(self)
+
+    def score_many(self, X, y, candidates, folds, scorer=None):
+        """Scores (candidates, folds): a fold is binned once; those that differ in max_iter are one fit."""
+        return score_grid(self, (X, y), candidates, folds, scorer)

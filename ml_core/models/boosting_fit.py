@@ -1,0 +1,184 @@
+"""How boosting is fitted and asked: which kernels, the rounds, when to stop.
+
+Letters: n rows, d columns, q columns of raw.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from ml_core.kernels.trees import empty, join, part
+from ml_core.models import binning
+from ml_core.models.boosting_loss import Loss
+from ml_core.models.boosting_rounds import Rounds
+from ml_core.models.boosting_rules import groups_of, monotone_of, most_leaves
+from ml_core.models.boosting_watch import Watch, split_off, stops
+from ml_core.models.engine import kernels_for
+from ml_core.models.ensemble import Ensemble
+from ml_core.models.names import categorical_mask, read
+
+NODE, CELL = 5e-4, 3e-8  # seconds NumPy takes for a node, and for one value of one row a level, on one core
+
+
+@dataclass
+class Problem:
+    """X (n, d), y (n,) float64, weights (n,) or empty, the loss; given: rows to stop by as (X, y,
+    weights).
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray
+    loss: Loss
+    given: tuple | None = None
+
+    def weighing(self):
+        """The problem without rows of no weight: they must not count in min_samples_leaf either."""
+        if not len(self.weights) or self.weights.all():
+            return self
+        keep = self.weights > 0
+        return Problem(self.X[keep], self.y[keep], self.weights[keep], self.loss, self.given)
+
+    def targets(self, rows):
+        """(y, weights) of some rows; of all for None."""
+        if rows is None:
+            return self.y, self.weights
+        return self.y[rows], self.weights[rows] if len(self.weights) else self.weights
+
+
+@dataclass
+class Shared:
+    """What fits on the same rows share: bins and codes by how they are made; and the threads each may use."""
+
+    made: dict = field(default_factory=dict)
+    threads: int | None = None
+
+
+def encoded(model, problem, train, kernels, shared):
+    """Bins by the model's parameters, learned from the rows ``train`` (all for None), and all rows' codes;
+    made once for all fits that share.
+    """
+    categorical, rng = categorical_mask(model), np.random.default_rng(model._seeds[2])
+    rows = np.arange(len(problem.X)) if train is None else train
+    drawn = len(rows) > binning.SAMPLE
+    split = None if train is None else (model._seeds[0], model.validation_fraction)
+    key = (int(model.max_bins), categorical.tobytes(), split, model._seeds[2] if drawn else None)
+    if key not in shared.made:
+        if drawn:
+            rows = np.sort(rng.choice(rows, binning.SAMPLE, replace=False))
+        weights = problem.weights[rows] if len(problem.weights) else None
+        X = problem.X if len(rows) == len(problem.X) else problem.X[rows]
+        bins = binning.Bins.learn(X, weights, int(model.max_bins), categorical, rng)
+        shared.made[key] = bins, bins.codes(problem.X, kernels)
+    return shared.made[key]
+
+
+def seconds(model, n, d, q):
+    """What NumPy takes about for a fit."""
+    leaves = most_leaves(model, n)
+    rounds = model.max_iter * q
+    return n * d * rounds * (1 + np.log2(leaves)) / 2 * CELL + rounds * leaves * 2 * NODE
+
+
+def fit(model, problem, shared=None):
+    """Fit, and set what a fitted model has."""
+    shared, train, test = shared or Shared(), None, None
+    going_on = model.warm_start and hasattr(model, "_ensemble")
+    if not going_on:
+        rng = check_random_state(model.random_state)
+        # of the validation rows, of the trees, of the sample that edges are found from
+        model._seeds = [int(seed) for seed in rng.randint(2**31 - 1, size=3)]
+    problem.loss.check(problem.y)
+    model.do_early_stopping_ = bool(stops(model, len(problem.y), problem.given is not None))
+    problem = problem.weighing()
+    if model.do_early_stopping_ and problem.given is None:
+        train, test = split_off(model, problem.y)
+    with kernels_for(seconds(model, *problem.X.shape, problem.loss.q), shared.threads) as engine:
+        if going_on:
+            bins = model._ensemble.bins
+            codes = bins.codes(problem.X, engine[0])
+        else:
+            bins, codes = encoded(model, problem, train, engine[0], shared)
+            begin(model, bins, problem.loss, problem.targets(train))
+        limits = bins, monotone_of(model, bins.categorical), groups_of(model, len(bins.edges)), problem.loss
+        own = codes if train is None else codes[train]
+        rounds = Rounds(model, (own, *problem.targets(train)), limits, engine)
+        run(model, rounds, watch_of(model, problem, (codes, test), engine[0]))
+    return model
+
+
+def begin(model, bins, loss, targets):
+    """No trees yet, only a constant."""
+    model._ensemble = Ensemble(bins, empty(), loss.q)
+    model._gain, model._rows, model._scores = np.empty(0), np.empty(0, np.int64), []
+    model._start = loss.start(*targets)
+    model.is_categorical_ = bins.categorical if bins.categorical.any() else None
+
+
+def watch_of(model, problem, coded, kernels):
+    """The Watch of a fit, None where it does not stop early; coded: (codes of all rows, those held out)."""
+    (codes, test), bins = coded, model._ensemble.bins
+    if not model.do_early_stopping_:
+        return None
+    if problem.given is not None:
+        rows, codes = problem.given, bins.codes(problem.given[0], kernels)
+    elif test is None:
+        rows, codes = (problem.X, problem.y, problem.weights), None
+    else:
+        rows, codes = (problem.X[test], *problem.targets(test)), codes[test]
+    return Watch(model, problem.loss, rows, codes, list(model._scores))
+
+
+def run(model, rounds, watch):
+    """Add rounds up to max_iter, or until the watch says stop."""
+    q, kernels, old = rounds.loss.q, rounds.kernels, model._ensemble
+    done, grown = len(old.trees.output) // q, []
+    if model.max_iter < done:
+        raise ValueError(f"max_iter={model.max_iter} must be >= the {done} rounds a warm start goes on from")
+    rounds.raw[:] = model._start
+    old.add_coded(rounds.codes, rounds.raw, kernels)
+    seen = rounds.raw
+    if watch and watch.codes is not None:
+        seen = np.tile(model._start, (len(watch.codes), 1))
+        old.add_coded(watch.codes, seen, kernels)
+    if watch and not watch.scores:
+        watch.tell(seen)
+    for number in range(done, model.max_iter):
+        new = rounds.step(number)
+        grown += new
+        if watch and watch.codes is not None:
+            Ensemble(old.bins, join([one.tree for one in new]), q).add_coded(watch.codes, seen, kernels)
+        if watch and watch.tell(seen):
+            break
+    trees = join([old.trees, *(one.tree for one in grown)])
+    model._ensemble = Ensemble(old.bins, trees, q)
+    model._gain = np.concatenate([model._gain, *(one.gain for one in grown)])
+    model._rows = np.concatenate([model._rows, *(one.rows for one in grown)])
+    model._scores = watch.scores if watch else []
+    held = watch is not None and watch.codes is not None
+    model.validation_score_ = np.array(model._scores if held else [])
+    model.train_score_ = np.array([] if held else model._scores)
+    model.n_iter_, model.n_trees_per_iteration_ = len(trees.output) // q, q
+
+
+def raw_of(model, X):
+    """Raw predictions (n, q) of X, checked."""
+    if "_raw" in model.__dict__:
+        return model._raw
+    X = read(model, X, reset=False)
+    raw = np.tile(model._start, (len(X), 1))
+    model._ensemble.add(X, raw)
+    return raw
+
+
+def stages(model, X):
+    """Raw predictions (n, q) after each round, one array that changes."""
+    X, ensemble, q = read(model, X, reset=False), model._ensemble, len(model._start)
+    raw = np.tile(model._start, (len(X), 1))
+    with kernels_for(ensemble.seconds(len(X))) as (kernels, _):
+        codes = ensemble.bins.codes(X, kernels)
+        for number in range(model.n_iter_):
+            own = part(ensemble.trees, number * q, number * q + q)
+            Ensemble(ensemble.bins, own, q).add_coded(codes, raw, kernels)
+            yield raw

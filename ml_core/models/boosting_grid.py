@@ -1,0 +1,86 @@
+"""Scores of many boosting candidates: what a fold's candidates share is made once.
+
+All candidates of a fold use one binning of its training rows (never of its test rows, so that scores equal
+those of one fit at a time to the bit), and those that differ only in ``max_iter`` are prefixes of one fit.
+The fits are shared out among the threads, each on one of its own.
+"""
+
+import copy
+
+import numpy as np
+from sklearn.base import clone
+
+from ml_core.kernels.workers import each
+from ml_core.models.boosting_fit import Shared, fit, seconds, stages
+from ml_core.models.boosting_watch import stops
+from ml_core.models.engine import kernels_for
+from ml_core.models.scoring import judge, rows_of, score_rest
+
+
+def alike(model, candidates, n_rows):
+    """Candidates that differ in max_iter only -> [(model with the most rounds, [index], [max_iter])].
+
+    Left out are those that watch their score: how long they run depends on it.
+    """
+    found = {}
+    for i, candidate in enumerate(candidates):
+        try:
+            trial = clone(model).set_params(**candidate)
+            trial._validate_params()
+            if stops(trial, n_rows, False) or trial.warm_start:
+                continue
+        except (ValueError, TypeError):
+            continue
+        rest = {name: value for name, value in trial.get_params().items() if name != "max_iter"}
+        group = found.setdefault(repr(sorted(rest.items())), [trial, [], []])
+        group[0] = trial if trial.max_iter >= group[0].max_iter else group[0]
+        group[1].append(i)
+        group[2].append(trial.max_iter)
+    return list(found.values())
+
+
+def score_rounds(trial, test, wanted, score):
+    """Score a fitted trial after each of the wanted numbers of rounds -> {rounds: score}."""
+    X, y = test
+    found, seen = {}, copy.copy(trial)
+    for number, raw in enumerate(stages(trial, X), 1):
+        if number in wanted:
+            seen._raw = raw
+            found[number] = score(seen, X, y)
+    return found
+
+
+def score_fold(groups, parts, scorer, engine):
+    """groups as ``alike``, parts (own, held) each (X, y) -> {index: score}; what raises has none."""
+    (own, held), shared = parts, Shared(threads=1 if engine[1] > 1 else None)
+
+    def one(group):
+        trial, indices, rounds = group
+        try:
+            fit(trial, trial._problem(*own), shared)
+            found = score_rounds(trial, held, set(rounds), judge(trial, scorer))
+        except Exception:  # one fit at a time will raise it again, and say so
+            return []
+        return [(i, found[number]) for i, number in zip(indices, rounds, strict=True)]
+
+    # the first alone: it makes the bins that the others share
+    found = one(groups[0]) + sum(each(one, groups[1:], engine[1]), [])
+    return dict(found)
+
+
+def score_grid(model, data, candidates, folds, scorer):
+    """data (X, y) -> scores (candidates, folds); nan where a fit raises."""
+    X, y = data
+    scores = np.full((len(candidates), len(folds)), np.nan)
+    for j, (train, test) in enumerate(folds):
+        groups = alike(model, candidates, len(train))
+        if not groups:
+            continue
+        parts = [(rows_of(X, rows), rows_of(y, rows)) for rows in (train, test)]
+        d = np.shape(X)[1]
+        asked = sum(seconds(trial, len(train), d, 1) for trial, _, _ in groups) * (len(folds) - j)
+        with kernels_for(asked) as (kernels, threads):
+            found = score_fold(groups, parts, scorer, (kernels, threads if kernels.together() else 1))
+        for i, score in found.items():
+            scores[i, j] = score
+    return score_rest(model, data, (candidates, folds), scorer, scores)

@@ -1,0 +1,141 @@
+"""The rounds of boosting: gradients, a tree a class, its leaves' values onto the raw prediction.
+
+Letters: n rows, d columns, q columns of raw, m nodes of a tree.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ml_core.kernels import records
+from ml_core.kernels.formulas import units
+from ml_core.kernels.records import Job, new_nodes
+from ml_core.kernels.trees import Trees
+from ml_core.models.boosting_rules import most_leaves, rules_of
+from ml_core.models.ensemble import Ensemble
+
+POOL = 1 << 28  # bytes of histograms kept at once; beyond them a leaf's histogram is added up anew
+
+
+@dataclass
+class Grown:
+    """One tree (Trees), and its nodes' gain and number of rows, (m,) each."""
+
+    tree: Trees
+    gain: np.ndarray
+    rows: np.ndarray
+
+
+class Rounds:
+    """Boosting on encoded rows; ``step`` adds one round's trees and moves raw (n, q)."""
+
+    def __init__(self, model, data, limits, engine):
+        """data: (codes, y, weights); limits: (Bins, monotone (d,), groups (d, w), Loss); engine: (kernels,
+        threads).
+        """
+        self.codes, self.y, self.weights = data
+        self.bins, monotone, groups, self.loss = limits
+        self.kernels, threads = engine
+        self.seed, self.learning_rate, self.subsample = model._seeds[1], model.learning_rate, model.subsample
+        n, d = self.codes.shape
+        columns = np.empty((d, n), np.uint8)
+        self.kernels.turn(self.codes, columns)
+        found = np.zeros(d, records.FOUND)
+        found["bins"], found["categorical"], found["monotone"] = (
+            self.bins.counts,
+            self.bins.categorical,
+            monotone,
+        )
+        leaves, rules = most_leaves(model, n), rules_of(model, self.bins.counts)
+        s = d << int(rules["shift"][0])
+        slots = min(leaves if model.max_leaf_nodes else 64, max(4, POOL // (8 * s))) + 1
+        self.job = Job(
+            self.codes, columns, np.empty(n, np.int64), rules, found, *_nodes(2 * leaves - 1, groups),
+            np.empty(n, np.uint32), np.empty(n, np.uint32), np.empty((slots, s), np.int64),
+            np.empty((threads, s), np.int64), np.empty(s, np.int64),
+        )  # fmt: skip
+        self.slopes = np.empty((2, self.loss.q, n), np.float32)
+        self.raw = np.empty((n, self.loss.q))
+
+    def rows(self, number):
+        """Rows of round ``number`` into job.rows -> the job on them."""
+        n = len(self.codes)
+        if self.subsample == 1:
+            self.job.rows[:] = np.arange(n, dtype=np.uint32)
+            return self.job
+        rng = np.random.default_rng([self.seed, number])
+        rows = np.sort(rng.choice(n, max(1, round(self.subsample * n)), replace=False))
+        self.job.rows[: len(rows)] = rows
+        return self.job._replace(rows=self.job.rows[: len(rows)], spare=self.job.spare[: len(rows)])
+
+    def step(self, number):
+        """Grow round ``number``'s trees -> list of Grown, one a column of raw."""
+        gradient, hessian = self.slopes
+        target, grown = (self.y, self.weights), []
+        bend = self.loss.bend(self.y, self.raw[:, 0], self.weights)
+        if self.loss.q > 1:
+            self.kernels.softmax_slopes(self.raw, target, gradient, hessian)
+            masses = [self.kernels.mass(gradient[k], hessian[k]) for k in range(self.loss.q)]
+        else:
+            slopes = (gradient[0], hessian[0])
+            masses = [self.kernels.slopes(self.loss.code, self.raw[:, 0], target, bend, *slopes)]
+        for k, mass in enumerate(masses):
+            job = self.rows(number)
+            self.pack(gradient[k], hessian[k], mass, number * self.loss.q + k)
+            nodes = job.nodes[: self.kernels.grow(job)]
+            if self.loss.renews:
+                self.renew(job, nodes, bend)
+            grown.append(self.keep(nodes, k))
+            self.move(job, nodes, grown[-1], k)
+        return grown
+
+    def pack(self, gradient, hessian, mass, number):
+        """Round gradients and hessians to units, and tell the rules what a unit is."""
+        rules = self.job.rules
+        unit_g, unit_h = units(mass, len(gradient))
+        self.kernels.pack(gradient, hessian, unit_g, unit_h, self.job.packed)
+        rules["unit_g"], rules["unit_h"] = unit_g, unit_h
+        rules["h_least"], rules["h_most"] = int(mass[3] / unit_h), int(mass[4] / unit_h + 1)
+        rules["seed"] = np.random.SeedSequence([self.seed, number]).generate_state(1, np.uint64)[0]
+        if unit_h == mass[4]:
+            rules["h_least"] = rules["h_most"] = 1
+
+    def renew(self, job, nodes, bend):
+        """Leaf values from the residuals of their rows."""
+        for node in nodes[nodes["left"] == 0]:
+            rows = job.rows[node["start"] : node["start"] + node["rows"]]
+            weights = self.weights[rows] if len(self.weights) else self.weights
+            value = self.loss.leaf(self.y[rows] - self.raw[rows, 0], weights, bend)
+            node["value"] = min(max(value, node["low"]), node["high"])
+
+    def keep(self, nodes, k):
+        """A tree for column k of raw, its values shrunk by the learning rate."""
+        inner, column = nodes["left"] > 0, np.maximum(nodes["column"], 0)
+        sets = inner & self.bins.categorical[column]
+        numeric = inner & ~sets
+        cut, m = np.where(numeric, nodes["cut"], 0), len(nodes)
+        tree = Trees(
+            column=np.where(inner, column, 0).astype(np.int32),
+            cut=cut.astype(np.uint8),
+            threshold=np.where(numeric, self.bins.thresholds(column, cut), np.nan),
+            left=np.where(inner, nodes["left"], np.arange(m)).astype(np.int32),
+            missing_left=nodes["missing"].astype(bool) & inner,
+            set_of=np.where(sets, np.cumsum(sets) - 1, -1).astype(np.int32),
+            sets=nodes["bits"][sets].copy(),
+            value=(nodes["value"] * self.learning_rate)[:, None],
+            start=np.array([0, m]),
+            output=np.array([k], np.int32),
+        )
+        return Grown(tree, np.where(inner, nodes["gain"], 0.0), nodes["rows"].copy())
+
+    def move(self, job, nodes, grown, k):
+        """Add a new tree's values to raw[:, k]."""
+        if len(job.rows) == len(self.codes):
+            self.kernels.add_leaves(self.raw[:, k], job.rows, job.nodes, len(nodes), grown.tree.value[:, 0])
+        else:
+            Ensemble(self.bins, grown.tree, self.loss.q).add_coded(self.codes, self.raw, self.kernels)
+
+
+def _nodes(most, groups):
+    nodes, reach = new_nodes(most, groups.shape[1])
+    return nodes, groups, reach

@@ -1,0 +1,84 @@
+"""The compiled tree against its twin in NumPy, which tries every cut of every column by cumulated sums."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tree_jobs import copied, some_job
+
+from ml_core.kernels import compiled, plain
+from ml_core.kernels.partition import partition
+from ml_core.kernels.records import NONE
+
+FIELDS = (
+    "column",
+    "left",
+    "cut",
+    "rows",
+    "total",
+    "gain",
+    "value",
+    "bits",
+    "low",
+    "high",
+    "missing",
+    "depth",
+)
+
+
+def same(job, threads):
+    ours, twin = copied(job, threads), copied(job)
+    sizes = compiled.grow(ours), plain.grow(twin)
+    assert sizes[0] == sizes[1]
+    for field in FIELDS:
+        np.testing.assert_array_equal(
+            ours.nodes[field][: sizes[0]], twin.nodes[field][: sizes[0]], err_msg=field
+        )
+    np.testing.assert_array_equal(ours.rows, twin.rows)
+    return ours, sizes[0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 800), st.integers(1, 6))
+def test_a_tree_equals_its_twin_to_the_bit(seed, n, d):
+    same(some_job(np.random.default_rng(seed), n, d), threads=1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_threads_change_nothing(seed):
+    """40000 rows: enough for every kernel to share its work out."""
+    same(some_job(np.random.default_rng(seed), 40_000, 3, max_leaves=31), threads=2)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_rows_and_sums_of_children_are_their_parents(seed):
+    job = some_job(np.random.default_rng(seed), 500, 4)
+    n_nodes = compiled.grow(job)
+    nodes = job.nodes[:n_nodes]
+    for node in nodes[nodes["left"] > 0]:
+        left, right = nodes[node["left"]], nodes[node["left"] + 1]
+        assert (
+            left["rows"] + right["rows"] == node["rows"] and left["total"] + right["total"] == node["total"]
+        )
+        rows = job.rows[left["start"] : left["start"] + left["rows"]]
+        assert job.packed[rows].sum() == left["total"]
+        assert min(left["rows"], right["rows"]) >= job.rules[0]["min_rows"]
+    assert sorted(job.rows) == list(range(500))
+    assert (nodes["column"][nodes["left"] == 0] == NONE).all() or job.rules[0]["max_leaves"] > 0
+
+
+def test_a_constant_target_stays_one_leaf():
+    job = some_job(np.random.default_rng(0), 200, 3)
+    job.packed[:] = (5 << 32) + 1
+    assert compiled.grow(job) == 1
+
+
+@pytest.mark.parametrize(("n", "threads"), [(1, 1), (1000, 1), (50_000, 2), (50_000, 3)])
+def test_partition_keeps_order(n, threads):
+    rng = np.random.default_rng(n)
+    column, rows = rng.integers(0, 256, n).astype(np.uint8), np.arange(n, dtype=np.uint32)
+    table = rng.integers(0, 2, 256).astype(np.uint8)
+    goes = table[column] == 1
+    n_left = partition(rows, np.empty_like(rows), column, table, threads)
+    assert n_left == goes.sum()
+    np.testing.assert_array_equal(rows, np.concatenate([np.flatnonzero(goes), np.flatnonzero(~goes)]))
