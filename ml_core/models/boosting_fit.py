@@ -14,7 +14,7 @@ from ml_core.models.boosting_loss import Loss
 from ml_core.models.boosting_rounds import Rounds
 from ml_core.models.boosting_rules import groups_of, monotone_of, most_leaves
 from ml_core.models.boosting_watch import Watch, split_off, stops
-from ml_core.models.engine import kernels_for
+from ml_core.models.engine import kernels_for, threads_for
 from ml_core.models.ensemble import Ensemble
 from ml_core.models.names import categorical_mask, read
 
@@ -94,7 +94,8 @@ def fit(model, problem, shared=None):
     problem = problem.weighing()
     if model.do_early_stopping_ and problem.given is None:
         train, test = split_off(model, problem.y)
-    with kernels_for(seconds(model, *problem.X.shape, problem.loss.q), shared.threads) as engine:
+    threads = shared.threads or threads_for(problem.X.size)
+    with kernels_for(seconds(model, *problem.X.shape, problem.loss.q), threads) as engine:
         if going_on:
             bins = model._ensemble.bins
             codes = bins.codes(problem.X, engine[0])
@@ -176,7 +177,7 @@ def stages(model, X):
     """Raw predictions (n, q) after each round, one array that changes."""
     X, ensemble, q = read(model, X, reset=False), model._ensemble, len(model._start)
     raw = np.tile(model._start, (len(X), 1))
-    with kernels_for(ensemble.seconds(len(X))) as (kernels, _):
+    with ensemble.kernels(len(X)) as (kernels, _):
         codes = ensemble.bins.codes(X, kernels)
         for number in range(model.n_iter_):
             own = part(ensemble.trees, number * q, number * q + q)

@@ -10,7 +10,7 @@ import numpy as np
 from ml_core.kernels import trees as flat
 from ml_core.kernels.trees import Trees
 from ml_core.models.binning import Bins
-from ml_core.models.engine import kernels_for
+from ml_core.models.engine import kernels_for, threads_for
 
 STEP = 4e-8  # seconds NumPy takes for a row in a tree a level, and for a value to be binned, on one core
 FEW = 8  # rows that are walked as they are, without binning them
@@ -47,9 +47,14 @@ class Ensemble:
         """What NumPy takes about for so many rows."""
         return STEP * n_rows * (len(self.bins.edges) + 8 * len(self.trees.output))
 
+    def kernels(self, n_rows):
+        """``engine.kernels_for`` walking so many rows."""
+        size = n_rows * (len(self.bins.edges) + len(self.trees.output))
+        return kernels_for(self.seconds(n_rows), threads_for(size))
+
     def add(self, X, raw):
         """raw (n, q) += the leaves' values of X (n, d) float, nan for missing."""
-        with kernels_for(self.seconds(len(X))) as (kernels, _):
+        with self.kernels(len(X)) as (kernels, _):
             if len(X) > FEW or kernels.__name__.endswith("plain"):
                 self.add_coded(self.bins.codes(X, kernels), raw, kernels)
             else:
@@ -70,7 +75,7 @@ class Ensemble:
 
     def leaves(self, X):
         """X (n, d) -> the leaf each row reaches in each tree, an index within the tree (n, t) int32."""
-        with kernels_for(self.seconds(len(X))) as (kernels, _):
+        with self.kernels(len(X)) as (kernels, _):
             codes = self.bins.codes(X, kernels)
             if kernels.__name__.endswith("plain"):
                 found = kernels.leaves(self.trees, codes, self.bins.counts) - self.trees.start[:-1]

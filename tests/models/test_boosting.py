@@ -322,6 +322,7 @@ def test_compiled_and_plain_fits_are_the_same_to_the_bit(model, monkeypatch):
     for patience in (np.inf, -1):
         with monkeypatch.context() as patch:
             patch.setattr(engine, "PATIENCE", patience)
+            patch.setattr(engine, "_spent", {"seconds": 0.0})
             patch.delitem(sys.modules, "ml_core.kernels.compiled", raising=False)
             fitted = model(max_iter=5, categorical_features=[1], random_state=0, max_features=0.6).fit(X, y)
             found.append((*fitted._ensemble.trees, fitted.predict(X)))

@@ -33,7 +33,6 @@ EXCUSES = {
     ("RandomForestRegressor", "check_sample_weight_equivalence_on_dense_data"): WEIGHTS,
     ("RandomForestRegressor", "check_sample_weight_equivalence_on_sparse_data"): WEIGHTS,
     ("GradientBoostingClassifier", "check_sample_weight_equivalence_on_dense_data"): LEAVES,
-    ("GradientBoostingRegressor", "check_sample_weight_equivalence_on_dense_data"): LEAVES,
     ("KMeans", "check_sample_weight_equivalence_on_dense_data"): WEIGHTS,
     ("KMeans", "check_sample_weight_equivalence_on_sparse_data"): WEIGHTS,
 }  # fmt: skip
