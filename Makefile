@@ -28,10 +28,10 @@ test: $(VENV)/.dev lint   ## environment + all checks and tests but the slow one
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n $(JOBS) --dist loadgroup
 
 test-slow: $(VENV)/.dev   ## the tests over ten seconds, and those in a browser
-	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n $(JOBS) --dist loadgroup -m 'slow or browser' $(SLOW)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n $(JOBS) --dist loadgroup -m '(slow or browser) and not airflow' $(SLOW)
 
 test-airflow: $(VENV)/.dev $(VENV)/.airflow ## the tests that need Airflow
-	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m airflow tests/airflow
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m airflow tests/dags
 
 test-bounds: $(VENV)/.dev ## the tests of the kernels with Numba's bounds checks on, compiled apart from the others
 	@PATH="$(CURDIR)/$(BIN):$$PATH" NUMBA_BOUNDSCHECK=1 python -m pytest -n $(JOBS) tests/kernels
@@ -67,7 +67,7 @@ lock:                     ## resolve pyproject.toml anew into the locks (needs u
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q --upgrade --extra build -o requirements.lock
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q --upgrade --extra build --extra dev -o requirements-dev.lock
 	cp requirements-dev.lock requirements-airflow.lock
-	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q --extra build --extra airflow -o requirements-airflow.lock
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q --extra build --extra airflow --extra airflow-many -o requirements-airflow.lock
 	cp requirements-dev.lock requirements-bench.lock  # the rivals join the very same releases
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q --extra build --extra dev --extra bench -o requirements-bench.lock
 

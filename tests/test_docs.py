@@ -23,7 +23,7 @@ EXCUSES = {
     "make bench": "takes minutes; tests/test_bench.py runs a case",
     "make bench-full": "takes hours",
     "make test-airflow": "installs Airflow; .ci/run runs it",
-    "make airflow": "installs Airflow and serves until Ctrl-C; tests/airflow/test_live.py starts it",
+    "make airflow": "installs Airflow and serves until Ctrl-C; tests/dags/test_live.py starts it",
     "make clean": "would remove the environment under the tests",
     "make lock": "resolves newer versions and needs uv",
 }

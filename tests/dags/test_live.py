@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import threading
 import time
 import urllib.request
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import psutil
 import pytest
@@ -19,8 +21,13 @@ pytestmark = [pytest.mark.airflow, pytest.mark.timeout(900)]
 pytest.importorskip("airflow.sdk", reason="the extra airflow is not installed; make test-airflow does")
 
 from ml_core.cli.standalone import Api  # noqa: E402
+from ml_core.workspace import safe  # noqa: E402
 
-ROWS = "".join(f"{i},{i % 7},2026-01-0{1 + i % 3},{'yes' if i % 7 > 3 else 'no'}\n" for i in range(600))
+CHROMIUM = shutil.which("chromium")
+ROWS = "".join(
+    f"{i % 7},{37 * i % 11},2026-01-0{1 + i % 3},{'yes' if i % 7 + 37 * i % 11 + i % 2 > 8 else 'no'}\n"
+    for i in range(600)
+)
 SCHEDULES = {
     # the whole recipe in one task, told of failures
     "whole": "# One task.\nwhen: null\ngranularity: pipeline\nnotify: [team]\nretry_delay: 1s\n",
@@ -129,8 +136,6 @@ def ended(api, dag, run, seconds=400):
 
 def branch(project, dag, run):
     """dvc.lock on the branch of a run."""
-    from ml_core.workspace import safe
-
     return project.git("show", f"candidate/{safe(f'{dag}-{run}')}:dvc.lock")
 
 
@@ -211,19 +216,48 @@ def test_a_backfill_trains_on_what_was_known_and_promotes_nothing(live):
     }  # fmt: skip
     patched(api, "dags/history", {"is_paused": False})
     api.get("backfills", body)
-    runs = lambda: [  # noqa: E731
-        run for run in api.get("dags/history/dagRuns?limit=50")["dag_runs"] if run["run_type"] == "backfill"
-    ]
+
+    def runs():
+        known = api.get("dags/history/dagRuns?limit=50")["dag_runs"]
+        return [run for run in known if run["run_type"] == "backfill"]
+
     wait(lambda: len(runs()) == 2 and all(run["state"] in ("success", "failed") for run in runs()), 400)
     rows = []
     for run in sorted(runs(), key=lambda run: run["logical_date"]):
         state, tasks = ended(api, "history", run["dag_run_id"])
         assert state == "success" and tasks["promote"][0] == "skipped", tasks
-        result = api.get(
-            f"dags/history/dagRuns/{run['dag_run_id']}/taskInstances/run/xcomEntries/return_value"
-        )
-        told = json.loads(result["value"]) if isinstance(result["value"], str) else result["value"]
-        rows.append(json.loads(project.git("show", f"{told['branch']}:dvc.lock") and (
-            project.folder / ".mlcore/workspaces" / told["branch"].split("/")[1] / "out/ingest.json"
-        ).read_text())["rows"])  # fmt: skip
-    assert rows == [400, 600] or rows == [200, 400]
+        folder = project.folder / ".mlcore/workspaces" / safe(f"history-{run['dag_run_id']}")
+        rows.append(json.loads((folder / "out/ingest.json").read_text())["rows"])
+    assert rows == [400, 600]  # of 600 rows, 200 were known each day
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium")
+def test_the_page_shows_the_graph_the_form_and_a_finished_run(live, tmp_path):
+    """Pictures for docs/schedules.md are made with MLCORE_PICTURES=docs/images."""
+    from playwright.sync_api import sync_playwright
+
+    project, api, _ = live
+    known = json.loads(
+        (project.folder / ".mlcore/airflow/simple_auth_manager_passwords.json.generated").read_text()
+    )
+    user, word = next(iter(known.items()))
+    place = Path(os.environ.get("MLCORE_PICTURES", tmp_path))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1500, "height": 900})
+        page.set_default_timeout(60_000)
+        page.goto(f"{api.address}/auth/login")
+        page.locator("input[name=username]").fill(user)
+        page.locator("input[name=password]").fill(word)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(lambda url: "login" not in url)
+        page.goto(f"{api.address}/dags/steps?graph=true")
+        for name in ("open", "ingest", "prepare", "search", "train", "evaluate", "explain", "log", "publish"):
+            page.get_by_text(name, exact=True).first.wait_for()
+        page.screenshot(path=place / "airflow-run.png")
+        page.get_by_role("button", name="Trigger").first.click()
+        page.get_by_text("overrides").first.wait_for()
+        page.screenshot(path=place / "airflow-form.png")
+        browser.close()
+    assert all((place / name).stat().st_size > 10_000 for name in ("airflow-run.png", "airflow-form.png"))
