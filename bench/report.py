@@ -12,7 +12,7 @@ COLUMNS = [
     "cpu_ours", "cpu_rival", "cpu_ratio", "cpu_least", "cpu_most",
     "wall_ours", "wall_rival", "wall_ratio", "wall_least", "wall_most",
     "peak_ours", "peak_rival", "memory_ours", "memory_rival",
-    "floor", "goal", "limit", "cpu", "python", "packages",
+    "floor", "goal", "limit", "figures", "cpu", "python", "packages",
 ]  # fmt: skip
 PACKAGES = ("numpy", "scipy", "scikit-learn", "numba", "lightgbm", "xgboost", "faiss-cpu")
 HEAD = """# Numbers
@@ -114,7 +114,8 @@ def latest(path, known=None):
 
 def write(path, docs, known=None):
     """Rewrite numbers.md and numbers.svg."""
-    rows = latest(path, known)
+    every = latest(path, known)
+    rows, rated = ([row for row in every if bool(row.get("figures")) == some] for some in (False, True))
     docs.mkdir(exist_ok=True)
     full, short = ([row for row in rows if row["short"] == told] for told in ("False", "True"))
     parts = [HEAD]
@@ -122,9 +123,23 @@ def write(path, docs, known=None):
         parts.append(f"## Full size\n\n{_count(full)}\n\n{_table(full, True)}")
     if short:
         parts.append(f"## Short form\n\nSmall sizes; nothing is claimed.\n\n{_table(short, False)}")
-    parts.append("## Where\n\n" + _where(rows))
+    if rated:
+        parts.append("## Figures\n\n" + _figures(rated))
+    parts.append("## Where\n\n" + _where(every))
     (docs / "numbers.md").write_text("\n".join(parts))
     (docs / "numbers.svg").write_text(_bars([row for row in full or short if row["equal"] == "True"]))
+
+
+def _figures(rows):
+    """What is claimed in other units than seconds; the full size where it was measured."""
+    kept = {(row["case"], row["rival"]): row for row in sorted(rows, key=lambda row: row["short"] == "False")}
+    lines = ["| case | size | rival | figures | claim |", "|---|---|---|---|---|"]
+    for row in kept.values():
+        claim = "**holds**" if row["equal"] == "True" else "FAILS"
+        claim = "" if row["short"] == "True" and row["equal"] == "True" else claim
+        cells = [row["case"], row["size"], row["rival"], row["figures"], claim]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def _numbers(row):

@@ -6,6 +6,7 @@ data and work may hold, in times the rival's; 1.5 of functions unless it says so
 that compares commands gives `ours` and the rivals as lists of words ("{work}" is the folder), each run in a
 fresh folder that `prepare(work)` has filled; `equal` then gets the folders. Its `ours` may be {rival: words}.
 A ratio is the rival's seconds over ours, the median over the pairs.
+A case whose claim is no time has `figures(mine, theirs, data)`, the text that docs/numbers.md shows for it.
 """
 
 import argparse
@@ -98,11 +99,11 @@ def side_of(path, case, names, setting, folder):
 
 
 def same_quality(path, case, short, results):
-    """Whether the case calls what the two sides left equal."""
+    """Whether the case calls what the two sides left equal, and its figures: {equal, figures}."""
     if not callable(case.ours):
-        return bool(case.equal(*map(Path, results), None))
+        return {"equal": bool(case.equal(*map(Path, results), None)), "figures": ""}
     words = [sys.executable, str(HERE / "side.py"), "judge", str(path), str(short), *results]
-    return json.loads(subprocess.run(words, stdout=subprocess.PIPE, check=True, text=True).stdout)["equal"]
+    return json.loads(subprocess.run(words, stdout=subprocess.PIPE, check=True, text=True).stdout)
 
 
 def compare(path, case, rival, setting, seconds=None):
@@ -124,8 +125,9 @@ def compare(path, case, rival, setting, seconds=None):
                 one.answer()
             # the first run compiles, fills caches and leaves its result; it does not count
             first = [one.run(leave) for one, leave in zip(sides, results, strict=True)]
-            equal = same_quality(path, case, short, results)
-            runs = _pairs(sides, FEW if short else PAIRS, end) if equal else []
+            found = same_quality(path, case, short, results)
+            pairs = 1 if found["figures"] else FEW if short else PAIRS
+            runs = _pairs(sides, pairs, end) if found["equal"] else []
         finally:
             for one in sides:
                 one.close()
@@ -136,7 +138,8 @@ def compare(path, case, rival, setting, seconds=None):
         "size": size_of(case, short),
         "short": short,
     }
-    row |= {"equal": equal, "load": round(os.getloadavg()[0], 1), "pairs": len(runs)}
+    equal = found["equal"]
+    row |= found | {"load": round(os.getloadavg()[0], 1), "pairs": len(runs)}
     return row | memories(runs or [first]) | (ratios(runs) if equal else {})
 
 
@@ -225,7 +228,7 @@ def told(row):
         f" ({row[f'{clock}_least']:.3g} to {row[f'{clock}_most']:.3g})"
         for clock in ("cpu", "wall")
     ]
-    parts = [*clocks, f"{row['pairs']} pairs"]
+    parts = [*([row["figures"]] if row.get("figures") else []), *clocks, f"{row['pairs']} pairs"]
     if row["memory_ours"] is not None:
         parts.append(f"memory {row['memory_rival']:.0f} / {row['memory_ours']:.0f} MB")
     return where + ", ".join([*parts, *([] if row["short"] else report.misses(row))])

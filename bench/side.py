@@ -93,10 +93,11 @@ def serve(case, name, short, answer):
 
 
 def judge(case, short, mine, theirs):
-    """Whether the case calls two pickled results equal."""
+    """Whether the case calls two pickled results equal, and its figures where it has some."""
     data = case.data(**sizes(case, short)) if hasattr(case, "data") else None
     results = [pickle.loads(Path(path).read_bytes()) for path in (mine, theirs)]  # noqa: S301  our own, just written
-    return bool(case.equal(*results, data))
+    figures = case.figures(*results, data) if hasattr(case, "figures") else ""
+    return {"equal": bool(case.equal(*results, data)), "figures": figures}
 
 
 def command(words):
@@ -130,7 +131,7 @@ def main(words):
     if words[0] == "run":
         serve(case, words[2], words[3] == "True", answer)
     else:
-        answer({"equal": judge(case, words[2] == "True", *words[3:])})
+        answer(judge(case, words[2] == "True", *words[3:]))
 
 
 if __name__ == "__main__":

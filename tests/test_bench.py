@@ -91,6 +91,34 @@ def bench(folder, *words):
     )
 
 
+RATE = """
+SHORT = {"n": 10}
+
+
+def data(n=100):
+    return n
+
+
+def ours(data):
+    return 0.04
+
+
+def theirs(data):
+    return 0.05
+
+
+RIVALS = {"theirs": theirs}
+
+
+def equal(mine, theirs, data):
+    return mine <= theirs
+
+
+def figures(mine, theirs, data):
+    return f"{mine:.0%} of {data}, theirs {theirs:.0%}"
+"""
+
+
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "cases").mkdir()
@@ -172,6 +200,18 @@ def test_commands_run_in_fresh_folders_and_threads_are_stated(folder):
     assert [row["threads"] for row in rows] == [1, 2] and all(row["equal"] for row in rows)
     assert all(row["cpu_ratio"] > 1 for row in rows) and done.returncode == 0
     assert all(5 < row["peak_ours"] < 30 for row in rows)  # an interpreter's, not that of bench/run.py
+
+
+def test_a_claim_that_is_no_time_has_a_table_of_its_own(folder):
+    (folder / "cases/rate.py").write_text(RATE)
+    assert "4% of 100, theirs 5%, cpu" in bench(folder, "rate").stdout
+    text = (folder / "docs/numbers.md").read_text()
+    assert (
+        "| rate | n=100 | theirs | 4% of 100, theirs 5% | **holds** |" in text and text.count("| rate |") == 1
+    )
+    (folder / "cases/rate.py").write_text(RATE.replace("0.04", "0.06"))
+    assert bench(folder, "rate").returncode == 1
+    assert "| 6% of 100, theirs 5% | FAILS |" in (folder / "docs/numbers.md").read_text()
 
 
 def test_an_unknown_case_names_the_known_ones(folder):

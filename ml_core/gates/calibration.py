@@ -24,7 +24,7 @@ class Calibrated:
     margin: float = 0.01
     confidence: float = 0.95
     bins: int = 10
-    resamples: int = 1000
+    resamples: int = 200
     rows: int = 100_000
 
     def __post_init__(self):
