@@ -1,4 +1,4 @@
-"""How often an equal and a better model are promoted: simulated pairs with fixed seeds, as bench/ reports them."""
+"""How often an equal and a better model are promoted: simulated pairs, fixed seeds, as bench/ reports."""
 
 import sys
 
