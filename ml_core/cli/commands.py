@@ -150,21 +150,40 @@ def train(overrides: tuple[str, ...], multirun: bool) -> None:
     step("train")
 
 
+@app.command()
+@click.option("--take-best", is_flag=True, help="End the search that was cut short with what it has found.")
+def search(take_best: bool) -> None:
+    """Run step search on the inputs that are there.
+
+    Cut short by Ctrl-C or a kill, the same command goes on from what was finished.
+    """
+    if take_best:
+        from ml_core.search import journal
+        from ml_core.steps.search import JOURNALS
+
+        journal.take_best(JOURNALS)
+    _run_step("search")
+
+
+def _run_step(name: str) -> None:
+    from ml_core.cli.door import step
+
+    outcome = step(name)
+    if outcome.notes.get("message"):
+        print_error(str(outcome.notes["message"]))
+
+
 def _add_step(name: str) -> None:
     """One command per file in steps/: what dvc.yaml calls."""
 
     def command() -> None:
-        from ml_core.cli.door import step
-
-        outcome = step(name)
-        if outcome.notes.get("message"):
-            print_error(str(outcome.notes["message"]))
+        _run_step(name)
 
     app.command(name, help=f"Run step {name} on the inputs that are there.")(command)
 
 
 for _file in sorted((Path(__file__).parents[1] / "steps").glob("[a-z]*.py")):
-    if _file.stem != "train":
+    if _file.stem not in ("search", "train"):
         _add_step(_file.stem)
 
 
@@ -192,8 +211,10 @@ def run_app(words: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return 2
-    except (KeyboardInterrupt, click.Abort):
-        print_error("interrupted; what was finished is kept, the same command goes on from there")
+    except (KeyboardInterrupt, click.Abort) as end:
+        said = next((str(one) for one in (end, end.__cause__) if isinstance(one, KeyboardInterrupt)), "")
+        kept = "what was finished is kept, the same command goes on from there"
+        print_error("; ".join(filter(None, ["interrupted", said, kept])))
         return 130
     except SystemExit as leave:
         return leave.code

@@ -5,12 +5,13 @@ that takes its arguments elsewhere. What is finished goes to the journal first, 
 """
 
 import contextlib
+import json
 import warnings
 from collections.abc import Callable
 
 import numpy as np
 
-from ml_core.progress import track
+from ml_core.progress import Board
 from ml_core.search.budget import Budget
 from ml_core.search.journal import Journal
 from ml_core.search.local import Local
@@ -81,6 +82,7 @@ class Session:
     def __init__(self, problem, engine, journal, budget):
         self.problem, self.engine, self.journal, self.budget = problem, engine, journal, budget
         self.tried, self.stopped = [], None
+        self.board, self.bests = Board("search"), []
 
     def judge(self, candidates, share):
         """Mean scores (k,) of a batch; fewer when the budget ends within it."""
@@ -119,14 +121,37 @@ class Session:
         """Have the engine do units, until the time is over."""
         results = self.engine(self.problem, waiting)
         try:
-            for unit, found in track(results, "search", total=len(waiting)):
+            for unit, found in results:
                 self.journal.add(unit, found)
                 table.put(found)
+                self._show(table, unit)
                 if self._out_of_time():
                     break
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(self._so_far(table)) from None
         finally:
+            self.board.close()
             if hasattr(results, "close"):
                 results.close()
+
+    def _show(self, table, unit):
+        if not self.board.live:
+            return
+        for place in unit.places:
+            if table.known[place].all():
+                self.bests.append(max([table.scores[place].mean(), *self.bests[-1:]]))
+        done = sum(len(batch.candidates) for batch in self.tried)
+        total = self.budget.trials or done + len(table.candidates)
+        self.board.show(done + int(table.known.all(axis=1).sum()), total, self.bests)
+
+    def _so_far(self, table):
+        whole = joined([*self.tried, table.finished()], self.problem)
+        order = whole.order()
+        if not order:
+            return ""
+        best = f"{whole.mean[order[0]]:.4g} with {json.dumps(whole.candidates[order[0]], default=str)}"
+        end = "; `mlcore search --take-best` ends with it" if self.journal.file is not None else ""
+        return f"best of {len(whole.candidates)} trials so far: {best}{end}"
 
     def _out_of_time(self):
         if self.journal.closed:

@@ -228,3 +228,14 @@ def opened(folder: Path, parts: dict, alone: bool = False) -> Journal:
 
     name = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
     return Journal(folder / f"{name}.jsonl", parts, alone)
+
+
+def take_best(folder: Path) -> None:
+    """Mark the search that was cut short last: its next run ends with the best of what is there."""
+    paths = [path for path in folder.glob("*.jsonl") if path.name != "last.jsonl"]
+    if not paths:
+        raise ValueError(f"no search was cut short here ({folder}); `mlcore search` runs one")
+    with Journal(max(paths, key=lambda path: path.stat().st_mtime), alone=True) as journal:
+        if not journal.resumed:
+            raise ValueError("the search was cut short before anything was finished; run it again")
+        journal.note("closed", True)
