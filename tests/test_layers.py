@@ -34,6 +34,7 @@ SOLE = {
     "airflow": set(),
     "sqlalchemy": {"ml_core/data/sql.py"},
     "skops": {"ml_core/models/file.py"},
+    "optuna": {"ml_core/search/tpe.py"},
     "pandera": {"ml_core/data/quality.py"},
     "click": {"ml_core/cli/commands.py", "ml_core/cli/scheduled.py"},
 }

@@ -8,6 +8,7 @@ from ml_core import plan
 from ml_core.cli.build import allowed_packages, build
 from ml_core.cli.commands import print_json, print_line
 
+BOARD = "search/best."  # metrics of a search over families: one a family
 SHOWN = 14  # metrics in the table; `--json` has them all
 
 
@@ -38,6 +39,8 @@ def show_runs(last: int, as_json: bool) -> None:
     if len(runs) > 1:
         console.print(_differences(runs), "")
     console.print(_metrics(runs), "")
+    if board := leaderboard(runs[0].metrics):
+        console.print(_board(board), "")
     if runs[0].journal:
         console.print(_journal(runs[0]))
 
@@ -97,7 +100,7 @@ def _metrics(runs):
     against = ["change"] if len(runs) > 1 else []
     table = _grid("\nnumbers", "", "newest", "95 % interval", *["before"] * bool(against), *against)
     new, old = runs[0].metrics, runs[1].metrics if against else {}
-    names = [name for name in new if not name.endswith((".low", ".high", ".n"))]
+    names = [n for n in new if not n.endswith((".low", ".high", ".n")) and not n.startswith(BOARD)]
     order = sorted(names, key=lambda name: (not name.startswith("evaluate/"), name))
     for name in order[:SHOWN]:
         low, high = new.get(f"{name}.low"), new.get(f"{name}.high")
@@ -109,6 +112,19 @@ def _metrics(runs):
         table.add_row(name, *cells)
     if len(order) > SHOWN:
         table.add_row(f"and {len(order) - SHOWN} more (--json)")
+    return table
+
+
+def leaderboard(metrics: dict) -> list[tuple[str, float]]:
+    """[(family, the best score of its candidates)] of a search over families, the best first."""
+    found = {name: score for name, score in metrics.items() if name.startswith(BOARD)}
+    return sorted(((n.removeprefix(BOARD), s) for n, s in found.items()), key=lambda pair: -pair[1])
+
+
+def _board(board):
+    table = _grid("\nfamilies in the newest run's search", "", "best score")
+    for family, score in board:
+        table.add_row(family, f"{score:.5g}")
     return table
 
 

@@ -9,10 +9,12 @@ TASKS = ("classification", "regression", "clustering")
 ANY_THREADS = ("sklearn.ensemble._hist_gradient_boosting.",)
 
 
-def pick(model, task, target=None):
+def pick(model, task, target=None, where="model"):
     """({"estimator", "space"}, task) -> (estimator, Space); ValueError when they do not fit."""
     if not isinstance(model, dict) or "estimator" not in model:
-        raise ValueError(f"model: got {model!r}, must have an estimator and a space, as conf/model/*.yaml do")
+        raise ValueError(
+            f"{where}: got {model!r}, must have an estimator and a space, as conf/model/*.yaml do"
+        )
     estimator, space = model["estimator"], model.get("space")
     table = f"target {target!r} makes this a {task}" if target else f"a table without a target is for {task}"
     if isinstance(estimator, dict):
@@ -21,21 +23,22 @@ def pick(model, task, target=None):
         estimator = estimator[task]
     if not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
         raise ValueError(
-            f"model.estimator: got {type(estimator).__name__}, must be an estimator of scikit-learn's kind "
+            f"{where}.estimator: got {type(estimator).__name__}, must be an estimator of scikit-learn's kind "
             "(fit, predict, get_params), or one for each task: classification, regression, clustering"
         )
-    fits = _fits(estimator)
-    if fits and fits != task:
+    found = fits(estimator)
+    if found and found != task:
         name = type(estimator).__name__
-        raise ValueError(f"model: {name} fits {fits}, but {table}; choose another model=, or set data.task")
+        raise ValueError(f"model: {name} fits {found}, but {table}; choose another model=, or set data.task")
     if isinstance(space, dict) and space and set(space) <= set(TASKS):
         space = space.get(task)
-    space = parse(space)
-    check_names(estimator, space.axes)
+    space = parse(space, f"{where}.space")
+    check_names(estimator, space.axes, f"{where}.space")
     return seeded(estimator), space
 
 
-def _fits(estimator):
+def fits(estimator):
+    """The task an estimator is for; None when it does not say."""
     from sklearn.base import is_classifier, is_clusterer, is_regressor
 
     tests = zip(TASKS, (is_classifier, is_regressor, is_clusterer), strict=True)

@@ -13,6 +13,7 @@ JOURNALS = Path(".mlcore/search")  # of searches on their way
 def search(out: Path, features, model: dict, search) -> Outcome:
     """Judge every candidate on every fold of the training rows; leave the table of trials, and the best."""
     from ml_core.search import journal, record
+    from ml_core.search.families import leaderboard
     from ml_core.search.identity import parts
 
     table = read(out.parent / "prepare", "train")
@@ -31,6 +32,8 @@ def search(out: Path, features, model: dict, search) -> Outcome:
             )
         best, measured = chosen(trials, search, model.get("simpler"), problem, kept)
         best["metric"] = metrics[0]
+        if board := leaderboard(trials):
+            best["leaderboard"] = board
         if search.nested:
             best["nested"] = nested(problem, space, search, model, table, known)
         record.put(out / "best.json", best)
@@ -40,16 +43,14 @@ def search(out: Path, features, model: dict, search) -> Outcome:
 
 def stated(table: Table, features, model: dict, search):
     """(Problem, space, names of the metrics) as the params state them for this table."""
-    from ml_core.search import scoring, subject
+    from ml_core.search import families
     from ml_core.search.problem import Problem
 
     X, y, _ = features_and_target(table)
     if table.task == "regression":
         y = y.astype(float)
-    estimator, space = subject.pick(model, table.task, table.target)
-    features = subject.ready(features, table.kinds, estimator)
+    estimator, features, space, scorers = families.stated(model, features, table, y, search.scoring)
     pairs = search.folds.pairs(len(X), y, table.task, column(table, search.folds.by))
-    scorers = scoring.chosen(search.scoring, table.task, y, estimator)
     (metric, scorer), *more = scorers.items()
     return Problem(X, y, features, estimator, pairs, scorer, dict(more)), space, [*scorers]
 
@@ -135,6 +136,9 @@ def told(trials, best: dict, said: list[str], measured: dict) -> Outcome:
     numbers = {"score": best["score"], "spread": best["spread"], "trials": len(trials.candidates)}
     numbers |= {"failed": failed}
     numbers |= {f"score.{name}": float(scores[i].mean()) for name, scores in trials.more.items()}
+    numbers |= {
+        f"best.{row['family']}": row["score"] for row in best.get("leaderboard", ()) if "score" in row
+    }
     if "nested" in best:
         numbers |= {f"nested.{name}": best["nested"][name] for name in ("score", "spread")}
     params = json.dumps(best["params"], ensure_ascii=False)

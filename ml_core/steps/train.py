@@ -16,17 +16,15 @@ def train(out: Path, features, model: dict) -> Outcome:
     from sklearn.pipeline import Pipeline
 
     from ml_core.models import file
-    from ml_core.search import subject
+    from ml_core.search import families, subject
 
     table = read(out.parent / "prepare", "train")
     best = found(out.parent / "search" / "best.json")
     X, y, _ = features_and_target(table)
     if table.task == "regression":
         y = y.astype(float)
-    estimator, _ = subject.pick(model, table.task, table.target)
-    features = subject.ready(features, table.kinds, estimator)
-    subject.check_names(estimator, best["params"], where=f"{out.parent / 'search' / 'best.json'}: params")
-    estimator.set_params(**best["params"])
+    where = f"{out.parent / 'search' / 'best.json'}: params"
+    estimator, features = families.settled(model, features, table, best["params"], where)
     with subject.held(features):
         numbers = features.fit_transform(X, y)
     with subject.held(estimator, freely=numbers.shape[0] * numbers.shape[1] > MANY):

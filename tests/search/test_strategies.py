@@ -37,7 +37,8 @@ JOINT = Joint(
 
 def built(path):
     """The strategy of a yaml, with no more than 24 tries: what holds for few holds for many."""
-    node = yaml.safe_load(path.read_text())["strategy"]
+    node = yaml.safe_load(path.read_text())
+    node = node.get("search", node)["strategy"]
     node |= {"tries": min(node["tries"], 24)} if "tries" in node else {}
     module, _, name = node.pop("_target_").rpartition(".")
     return getattr(import_module(module), name)(
