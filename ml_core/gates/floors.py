@@ -1,6 +1,6 @@
 """Absolute limits, whatever the champion is."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ml_core.gates.duel import Duel
 from ml_core.gates.pairs import alone
@@ -13,10 +13,10 @@ from ml_core.outcome import CheckFailed
 class AboveFloors:
     """Pass when every metric in ``limits`` is at least so large, or at most where lower is better."""
 
-    limits: dict = field(default_factory=dict)
+    limits: dict | None = None
 
     def __post_init__(self):
-        for name, limit in self.limits.items():
+        for name, limit in (self.limits or {}).items():
             if isinstance(limit, bool) or not isinstance(limit, int | float):
                 raise ValueError(f"floors.limits.{name}: got {limit!r}, allowed is a number")
 

@@ -32,10 +32,9 @@ class Sane:
             wrong = np.abs(p.probability.sum(axis=1) - 1) > SLACK
             wrong |= (p.probability < -SLACK).any(axis=1) | (p.probability > 1 + SLACK).any(axis=1)
             if wrong.any():
-                reason = (
-                    f"{wrong.sum()} of {len(p)} rows have probabilities that do not sum to 1, allowed are 0"
-                )
-                return Verdict("sane", False, reason, int(wrong.sum()), 0)
+                bad = int(wrong.sum())
+                reason = f"probabilities do not sum to 1 in {bad} of {len(p)} rows, allowed are 0"
+                return Verdict("sane", False, reason, bad, 0)
         said = p.answer if p.score is None else p.score
         distinct = len(np.unique(said, axis=0))
         truths = self.distinct if p.truth is None else len(np.unique(p.truth))
