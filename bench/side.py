@@ -106,7 +106,7 @@ def command(words):
     A process starts with the peak of the one that it was forked from: this one is small.
     """
     wall = time.perf_counter()
-    process = subprocess.Popen(words)
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     wall, process.returncode = time.perf_counter() - wall, os.waitstatus_to_exitcode(status)
     if process.returncode:

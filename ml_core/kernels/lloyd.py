@@ -20,6 +20,7 @@ LARGE = 1e6  # rows times centers of all runs from which compiled code repays th
 BLOCK = 2048  # rows at once in NumPy
 SLABS = 64  # partial sums at most
 ROWS = 1 << 14  # rows of a slab at least: k centers take k / ROWS of the rows' memory
+MANY = 24  # centers from which a row of scores is long enough to search at once
 STRIDE = 256  # a slab is so many rows, or a multiple
 
 
@@ -251,9 +252,8 @@ def _add(group, share, sums):
     sums[:] = np.bincount(index, np.concatenate([sums.ravel(), share.ravel()]), k * d).reshape(k, d)
 
 
-def _nearest(A, exact, centers, half):
-    """Labels (b,) of rows A less centre; ``exact`` holds rows and centers as given, for what is too near to
-    call."""
+def _one_by_one(A, centers, half):
+    """Label, least and second least score of rows A: all rows at once, a center after another."""
     score = half[:, None] - centers @ A.T
     best, second = score[0].copy(), np.full(len(A), np.inf)
     label = np.zeros(len(A), np.int32)
@@ -262,6 +262,26 @@ def _nearest(A, exact, centers, half):
         np.minimum(second, np.maximum(best, score[j]), out=second)
         np.copyto(label, j, where=below)
         np.minimum(best, score[j], out=best)
+    return label, best, second
+
+
+def _row_by_row(A, centers, half):
+    """The same, all centers of a row at once."""
+    score = A @ centers.T
+    np.subtract(half, score, out=score)
+    label = score.argmin(axis=1).astype(np.int32)
+    own = np.arange(len(A)), label
+    best = score[own]
+    score[own] = np.inf
+    return label, best, score.min(axis=1)
+
+
+def _nearest(A, exact, centers, half):
+    """Labels (b,) of rows A less centre; ``exact`` holds rows and centers as given, for what is too near to
+    call."""
+    label, best, second = (
+        _one_by_one(A, centers, half) if len(half) <= MANY else _row_by_row(A, centers, half)
+    )
     reach = np.sqrt(np.einsum("bd,bd->b", A, A)) + np.sqrt(2 * half.max())
     close = np.flatnonzero(second - best <= 1e-15 * (A.shape[1] + 8) * reach**2)
     if len(close):
