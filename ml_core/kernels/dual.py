@@ -18,6 +18,7 @@ from ml_core.kernels.workers import slices
 SMALL = 1500  # points up to which the plain way is tried first
 PATIENCE = 6000  # its steps, some 0.15 s, before the compiled way takes over where it stands
 WORKING = 512  # rows of a working set: 1 MB of float32
+RUNS = 8  # stretches of neighbouring points up to which each is multiplied where it lies
 TAU = 1e-12
 
 
@@ -62,8 +63,11 @@ def start(rows, b, lo, hi, p, side):
     """A Problem at b, F computed from the rows that b needs."""
     problem = Problem(rows, b.copy(), lo, hi, side, -np.asarray(p, dtype=np.float64))
     moved = np.flatnonzero(b)
-    for part in slices(len(moved), max(1, min(len(rows.table), 4 * WORKING))):
-        _bring_up_to_date(problem, rows.need(moved[part]), b[moved[part]])
+    ends = np.flatnonzero(np.diff(moved) != 1) + 1
+    runs = np.split(moved, ends) if len(ends) < RUNS else [moved]
+    for run in runs:
+        for part in slices(len(run), max(1, min(len(rows.table), 4 * WORKING))):
+            _bring_up_to_date(problem, rows.need(run[part]), b[run[part]])
     return problem
 
 
@@ -71,6 +75,9 @@ def _bring_up_to_date(problem, slots, change):
     """F after the coefficients whose rows lie in ``slots`` changed by ``change``."""
     table = problem.rows.table
     if len(problem.b) <= SMALL:
+        first, stop = slots[0], slots[-1] + 1
+        if stop - first == len(slots) and (np.diff(slots) == 1).all():
+            slots = slice(first, stop)  # a view: no copy of what may be half of the matrix
         problem.F -= change @ table[slots].astype(np.float64, copy=False)
         return
     from ml_core.kernels import smo
@@ -176,7 +183,7 @@ def wholly(problem, tol, most):
     """All points as one working set, compiled: step for step, and bit for bit, what ``plainly`` does."""
     from ml_core.kernels import smo
 
-    K = problem.rows.whole()
+    K = problem.rows.cells()
     taken = smo.solve(
         K, problem.rows.diagonal, problem.F, problem.b, problem.lo, problem.hi, problem.side, tol, most
     )

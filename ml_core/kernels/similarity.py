@@ -142,7 +142,11 @@ class Rows:
 
     def whole(self):
         """All of K (n, n) in float64; needs as many slots as points."""
-        return self.table[self.need(np.arange(len(self.slot)))].astype(np.float64)
+        return self.cells().astype(np.float64)
+
+    def cells(self):
+        """The same as it is held."""
+        return self.table[self.need(np.arange(len(self.slot)))]
 
     def _fill(self, rows, free):
         A, a2 = self.X[rows], self.lengths[rows]
@@ -174,11 +178,12 @@ class Rows:
 class Given:
     """A kernel matrix K (n, n) that is there already; ``members`` (n',) are the rows and columns in play.
 
-    With ``keep`` its copies, in float64 and of parts, stay for the machines that follow.
+    With ``keep`` its copies, in either precision and of parts, stay for the machines that follow; ``single``
+    says that all values are float32's, whatever holds them.
     """
 
-    def __init__(self, K, members=None, keep=False):
-        self.kept = {} if keep else None
+    def __init__(self, K, members=None, keep=False, single=False):
+        self.kept, self.single = {} if keep else None, single
         self.table = K if members is None else np.take(np.take(K, members, axis=0), members, axis=1)
         if self.table.dtype not in (np.float32, np.float64):
             self.table = self.table.astype(np.float64)
@@ -192,11 +197,19 @@ class Given:
         """All of K (n, n) in float64."""
         return self._once("whole", lambda: np.ascontiguousarray(self.table, dtype=np.float64))
 
+    def cells(self):
+        """The same in the narrowest type that holds it: half as much to read."""
+        if not self.single:
+            return self.whole()
+        return self._once("cells", lambda: np.ascontiguousarray(self.table, dtype=np.float32))
+
     def part(self, members):
         """The same for some of the points, itself for all of them."""
         if np.array_equal(members, np.arange(len(self.table))):
             return self
-        return self._once(members.tobytes(), lambda: Given(self.table, members, self.kept is not None))
+        return self._once(
+            members.tobytes(), lambda: Given(self.table, members, self.kept is not None, self.single)
+        )
 
     def _once(self, key, make):
         if self.kept is None:

@@ -133,7 +133,7 @@ def solve(K, diagonal, F, b, lo, hi, side, tol, most):  # noqa: PLR0913
             fall[side[t], t] = 0.0 if b[t] > lo[t] else np.inf
         up, down = K[i], K[j]
         for t in range(n):
-            F[t] -= move * (up[t] - down[t])
+            F[t] -= move * (np.float64(up[t]) - np.float64(down[t]))
     return most
 
 

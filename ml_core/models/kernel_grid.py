@@ -99,7 +99,8 @@ def _share(matrix, models, members, data, folds, scorer, scores):
         for kernel, some in _kernels(models, members, X[train]).items() if fold.sound else []:
             K, T = _finished(kernel, inner), _finished(kernel, outer)
             # small machines would each make a float64 copy
-            K = similarity.Given(K.astype(np.float64) if len(train) <= dual.SMALL else K, keep=True)
+            wide = K.astype(np.float64) if len(train) <= dual.SMALL else K
+            K = similarity.Given(wide, keep=True, single=K.dtype == np.float32)
             fitted = {i: found for i in some if (found := fold.fit(models[i], K)) is not None}
             for i, decisions in _decided(fitted, T):
                 scores[i, k] = fold.score(models[i], decisions)
