@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -6,7 +8,10 @@ from numpy.testing import assert_allclose
 from scipy.sparse import csr_array
 from sklearn.base import clone
 
+from ml_core.models.bayes import GaussianNB
+from ml_core.models.cluster import KMeans
 from ml_core.models.linear import LinearRegression, Ridge
+from ml_core.models.minibatch import MiniBatchKMeans
 
 MODELS = [
     LinearRegression(),
@@ -102,3 +107,32 @@ def test_bad_chunks_leave_the_sums_alone():
         with pytest.raises(ValueError, match=message):
             model.partial_fit(bad, target)
     agree(model.partial_fit(X[500:], y[500:]), Ridge().fit(X, y))
+
+
+@pytest.mark.parametrize(
+    "model", [LinearRegression(), Ridge(), GaussianNB(), MiniBatchKMeans(3, random_state=0)], ids=str
+)
+def test_a_file_larger_than_the_room_there_is_is_learned_a_part_at_a_time(model, tmp_path):
+    """What learning holds at once does not grow with the file, a fiftieth of which is a batch."""
+    n, d, path = 200_000, 8, tmp_path / "rows.parquet"
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, d)) + 9 * rng.integers(0, 3, n)[:, None]
+    y = (X[:, 0] > 9).astype(float)
+    pq.write_table(pa.table({f"c{i}": column for i, column in enumerate(X.T)} | {"y": y}), path)
+    ours, more = clone(model), {"classes": [0.0, 1.0]} if isinstance(model, GaussianNB) else {}
+    tracemalloc.start()
+    try:
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=n // 50):
+            whole = np.column_stack([column.to_numpy() for column in batch.columns])
+            ours.partial_fit(whole[:, :d], whole[:, d], **more)
+        held = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert held < X.nbytes / 4
+    if isinstance(model, MiniBatchKMeans):
+        assert -ours.score(X) <= 1.01 * KMeans(3, random_state=0).fit(X).inertia_
+    elif isinstance(model, GaussianNB):
+        assert_allclose(ours.theta_, clone(model).fit(X, y).theta_, rtol=1e-9)
+        assert_allclose(ours.var_, clone(model).fit(X, y).var_, rtol=1e-9)
+    else:
+        agree(ours, clone(model).fit(X, y))
