@@ -1,6 +1,7 @@
 """Do one unit of work: fit and score candidates on folds whose features are there. Runs anywhere."""
 
 import time
+from functools import cache
 
 import numpy as np
 
@@ -79,7 +80,7 @@ def fit(estimator, scorers, params, part, j):
     started = time.perf_counter()
     train, test = part.folds[j]
     try:
-        fitted = one_job(clone(estimator).set_params(**params))  # the cores share candidates
+        fitted = one_job(with_params(clone(estimator), params))  # the cores share candidates
         fitted.fit(rows_of(part.X, train), rows_of(part.y, train))
         X, y = rows_of(part.X, test), rows_of(part.y, test)
         scores = [float(_callable(scorer, fitted)(fitted, X, y)) for scorer in scorers]
@@ -90,7 +91,29 @@ def fit(estimator, scorers, params, part, j):
     return scores, time.perf_counter() - started, error
 
 
+def with_params(estimator, params):
+    """The estimator, its own plain parameters set; all others by its ``set_params``, which costs more."""
+    from sklearn.base import BaseEstimator
+
+    known = vars(estimator)
+    plain = type(estimator).set_params is BaseEstimator.set_params and all(name in known for name in params)
+    if not plain:
+        return estimator.set_params(**params)
+    for name, value in params.items():
+        setattr(estimator, name, value)
+    return estimator
+
+
 def _callable(scorer, fitted):
     from sklearn.metrics import check_scoring
 
-    return scorer if callable(scorer) else check_scoring(fitted, scorer)
+    if callable(scorer):
+        return scorer
+    return check_scoring(fitted, scorer) if scorer is None else _named(scorer)
+
+
+@cache
+def _named(name):
+    from sklearn.metrics import get_scorer
+
+    return get_scorer(name)

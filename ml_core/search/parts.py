@@ -91,10 +91,14 @@ def some(train, share):
 
 
 def rows_of(X, rows):
-    """Rows of a frame, an array or a CSR matrix; None stays None."""
+    """Rows of a frame, an array or a CSR matrix, copied; None stays None."""
+    if X is None:
+        return None
+    if isinstance(X, np.ndarray) or hasattr(X, "tocsr"):
+        return X[rows]  # scikit-learn's own way costs 0.2 ms, four times a fit
     from sklearn.utils import _safe_indexing
 
-    return None if X is None else _safe_indexing(X, rows)
+    return _safe_indexing(X, rows)
 
 
 def _whole(problem, unit):

@@ -104,6 +104,9 @@ def one_job(estimator):
 
     A forest of scikit-learn adds its trees' votes up in the order in which its threads end.
     """
+    if not any(hasattr(v, "get_params") or isinstance(v, list | tuple) for v in vars(estimator).values()):
+        alone = getattr(estimator, "n_jobs", 1) != 1 and not type(estimator).__module__.startswith("ml_core.")
+        return estimator.set_params(n_jobs=1) if alone else estimator
     if is_ours(estimator):
         return estimator
     names = [name for name in estimator.get_params(deep=True) if name.rpartition("__")[2] == "n_jobs"]
