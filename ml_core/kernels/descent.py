@@ -136,8 +136,14 @@ def _on_support(G, q, live, signs, penalty):
     return lapack.dpotrs(L, right[:, None], lower=1)[0][:, 0] * scale
 
 
-def solve(G, q, yy, w, penalty, tol, most):  # noqa: PLR0913
-    """From w -> w (d,), h (d,), gap, sweeps.
+def slopes(G, q, w):
+    """h = q - G w (d,), from the few rows of G that count where most of w is zero."""
+    live = np.flatnonzero(w)
+    return q - (w[live] @ G[live] if 4 * len(live) < len(w) else G @ w)
+
+
+def solve(G, q, yy, w, penalty, tol, most, h=None):  # noqa: PLR0913
+    """From w, and its slopes h (d,) where they are known -> w (d,), h (d,), gap, sweeps.
 
     Ends at the exact minimum, or where gap <= tol * yy if that fails.
     """
@@ -146,7 +152,7 @@ def solve(G, q, yy, w, penalty, tol, most):  # noqa: PLR0913
     else:
         from ml_core.kernels.descent_jit import sweep as one_pass
     w = w.copy()
-    h = q - G @ w
+    h = slopes(G, q, w) if h is None else h.copy()
     floor = 1e-11 * np.abs(q).max(initial=0.0)
     sweeps, signs = 0, None
     while True:
@@ -158,7 +164,7 @@ def solve(G, q, yy, w, penalty, tol, most):  # noqa: PLR0913
         if signs is None or len(live) < CHEAP or np.array_equal(signs, np.sign(w)):
             w, exact = finish(G, q, w, penalty)
         signs = np.sign(w)
-        h = q - G @ w
+        h = slopes(G, q, w)
         missing = penalty.excess(h)[w == 0].max(initial=-np.inf)
         if (exact and missing <= floor) or sweeps >= most:
             break

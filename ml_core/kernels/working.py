@@ -106,6 +106,7 @@ class Whole:
 
     def __init__(self, G, q, yy, total):
         self.G, self.q, self.yy, self.total = G, q, yy, total
+        self.last = np.zeros(len(q)), q  # an answer and its slopes, from where a path goes on
 
     @property
     def finite(self):
@@ -114,7 +115,9 @@ class Whole:
 
     def solve(self, start, penalty, tol, most):
         """From start (d,) -> w (d,), gap, sweeps."""
-        w, _, gap, sweeps = descent.solve(self.G, self.q, self.yy, start, penalty, tol, most)
+        h = self.last[1] if np.array_equal(start, self.last[0]) else None
+        w, h, gap, sweeps = descent.solve(self.G, self.q, self.yy, start, penalty, tol, most, h)
+        self.last = w, h
         return w, gap, sweeps
 
 
