@@ -10,6 +10,7 @@ from sklearn import linear_model
 from ml_core.models import lasso
 
 FLOOR, GOAL = 1.5, 3.0
+TOL = 1e-4  # of scikit-learn and ours by default; looser than celer's own
 SHORT = {"n": 10_000, "d": 10_000}
 
 
@@ -32,7 +33,26 @@ def scikit_learn(data):
     return linear_model.lasso_path(*data, alphas=30, eps=0.1)[:2]
 
 
-RIVALS = {"scikit-learn": scikit_learn}
+def celer(data):
+    from celer import celer_path
+
+    return celer_path(*data, pb="lasso", n_alphas=30, eps=0.1, tol=TOL)[:2]
+
+
+def skglm(data):
+    from skglm.estimators import Lasso
+
+    alphas = penalties(*data)
+    return Lasso(tol=TOL, fit_intercept=False).path(*data, alphas, return_n_iter=False)[:2]
+
+
+def penalties(X, y):
+    """The penalties that the others choose by themselves."""
+    top = np.abs(X.T @ y).max() / len(y)
+    return np.geomspace(top, top * 0.1, 30)
+
+
+RIVALS = {"scikit-learn": scikit_learn, "celer": celer, "skglm": skglm}
 
 
 def equal(mine, theirs, data):

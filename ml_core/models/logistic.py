@@ -11,10 +11,10 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils._param_validation import Hidden, Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from ml_core.kernels import newton, softmax, threads
+from ml_core.models.labels import encoded
 from ml_core.models.line import line
 from ml_core.models.weights import balanced_weights, row_weights
 
@@ -107,8 +107,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         self._validate_params()
         size = size_of(self)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
-        check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
+        self.classes_, codes = encoded(y)
+        codes = codes.astype(np.intp, copy=False)
         weight = row_weights(sample_weight, X)
         weight = np.ones(len(y)) if weight is None else weight
         check_classes(self.classes_, codes, weight)
@@ -146,13 +146,15 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X):
         """X (n, d) -> probabilities (n, q)."""
         from scipy.special import expit
-        from scipy.special import softmax as normal
 
         score = self.decision_function(X)
         if score.ndim == 1:
             right = expit(score)
             return np.column_stack([1 - right, right])
-        return normal(score, axis=1)
+        score -= score.max(axis=1, keepdims=True)
+        np.exp(score, out=score)
+        score /= score.sum(axis=1, keepdims=True)
+        return score
 
     def predict_log_proba(self, X):
         """X (n, d) -> logarithms of the probabilities (n, q), finite however sure the model is."""
