@@ -12,7 +12,8 @@ FLOOR = {
     "ml_core.models": 1, "ml_core.features": 1, "ml_core.data": 1,
     "ml_core.search": 2, "ml_core.measure": 2, "ml_core.plots": 2, "ml_core.gates": 2,
     "ml_core.report": 3, "ml_core.steps": 3, "ml_core.tracking": 3, "ml_core.plan": 3, "ml_core.runner": 3,
-    "ml_core.settled": 3, "ml_core.schedule": 3, "ml_core.workspace": 3, "ml_core.notify": 3,
+    "ml_core.settled": 3,
+    "ml_core.promotion": 3, "ml_core.schedule": 3, "ml_core.workspace": 3, "ml_core.notify": 3,
     "ml_core.cli": 4, "ml_core.__main__": 4,
 }  # fmt: skip
 # (from, to): neighbours of one floor that may know each other; everything else on a floor stands alone
@@ -24,19 +25,20 @@ NEIGHBOURS = {
     ("ml_core.schedule", "ml_core.plan"), ("ml_core.workspace", "ml_core.plan"),
     ("ml_core.__main__", "ml_core.cli"),
     ("ml_core.tracking", "ml_core.plan"),
+    ("ml_core.promotion", "ml_core.tracking"), ("ml_core.promotion", "ml_core.report"),
 }  # fmt: skip
 # a library -> the only places that may import it
 SOLE = {
     "hydra": {"ml_core/cli/compose.py", "ml_core/cli/jobs.py"},
     "omegaconf": {"ml_core/cli/compose.py", "ml_core/cli/jobs.py"},
     "dvc": {"ml_core/runner.py"},
-    "mlflow": {"ml_core/tracking/mlflow.py"},
+    "mlflow": {"ml_core/tracking/mlflow.py", "ml_core/tracking/registry.py", "ml_core/tracking/served.py"},
     "airflow": set(),
     "sqlalchemy": {"ml_core/data/sql.py"},
     "skops": {"ml_core/models/file.py"},
     "optuna": {"ml_core/search/tpe.py"},
     "pandera": {"ml_core/data/quality.py"},
-    "click": {"ml_core/cli/commands.py", "ml_core/cli/scheduled.py"},
+    "click": {"ml_core/cli/commands.py", "ml_core/cli/scheduled.py", "ml_core/cli/champion.py"},
 }
 FILES = sorted((ROOT / "ml_core").rglob("*.py"))
 

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import click
 
+from ml_core.cli.champion import COMMANDS, as_json
 from ml_core.cli.scheduled import workspace
-
-as_json = click.option("--json", "as_json", is_flag=True, help="For machines: one JSON document on stdout.")
 
 
 @click.group(no_args_is_help=True)
@@ -130,6 +129,8 @@ def airflow(port: int) -> None:
 
 
 app.add_command(workspace)
+for _command in COMMANDS:
+    app.add_command(_command)
 
 
 @app.command()

@@ -12,10 +12,17 @@ from ml_core.cli.show import tracker
 
 def reproduce_run(name: str, keep: Path | None) -> int:
     """0 when the outputs are bit-identical to the recorded ones, 1 with the first difference."""
-    from ml_core.tracking import trace
-
     ledger = tracker()
     run = ledger.read(name)
+    difference = again(run, ledger, keep)
+    print_line(difference or f"bit-identical: {run.run_id} was run again from its commit and data")
+    return 1 if difference else 0
+
+
+def again(run, ledger, keep: Path | None = None) -> str:
+    """The first difference between ``run`` and a rerun of it in a fresh folder (``keep``: one that stays)."""
+    from ml_core.tracking import trace
+
     if keep is not None and keep.exists() and any(keep.iterdir()):
         raise ValueError(f"--keep {keep} is not empty; name a new folder")
     with tempfile.TemporaryDirectory(prefix="mlcore-") as scratch:
@@ -28,8 +35,5 @@ def reproduce_run(name: str, keep: Path | None) -> int:
         words = [sys.executable, "-m", "ml_core", "run", "--force"]
         done = subprocess.run(words, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
         if done.returncode:
-            print_error(f"the run ended with exit code {done.returncode} when repeated")
-            return 1
-        difference = trace.first_difference(run, ledger, folder)
-    print_line(difference or f"bit-identical: {run.run_id} was run again from its commit and data")
-    return 1 if difference else 0
+            return f"the run ended with exit code {done.returncode} when repeated"
+        return trace.first_difference(run, ledger, folder)

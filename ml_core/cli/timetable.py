@@ -72,12 +72,13 @@ def _airflow():
 
 def _champion():
     """The champion's run, as the tracker of params.yaml tells; None where there is none or it is away."""
-    from ml_core.cli.show import tracker
+    from ml_core.cli.promote import the_registry
 
     if not Path("params.yaml").exists():
         return None
     try:
-        return tracker().champion("ml_core")
+        registry = the_registry()
+        return registry.tracker.champion(registry.name)
     except (OSError, ValueError, KeyError):
         return None
 

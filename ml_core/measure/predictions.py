@@ -12,6 +12,8 @@ import polars as pl
 from ml_core.data.table import ROW
 from ml_core.outcome import CheckFailed
 
+BLOCK = 1 << 17  # rows asked about at a time: what the features make of them is held at once
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -64,7 +66,27 @@ def predict(model, X, y, table, positive=None):
     if not len(X):
         return _nothing(table, positive)
     features, model = halves(model)
+    if len(X) > BLOCK:
+        return ask(_InBlocks(features, model, X), X, y, table, positive)
     return ask(model, features(X), y, table, positive)
+
+
+class _InBlocks:
+    """A model's answers about the rows of one frame, made block by block: memory is that of a block."""
+
+    def __init__(self, features, model, X):
+        asked = [name for name in ("predict_proba", "decision_function") if hasattr(model, name)][:1]
+        asked += ["predict"] * hasattr(model, "predict")
+        parts = {name: [] for name in asked}
+        for start in range(0, len(X), BLOCK):
+            Z = features(X[start : start + BLOCK])
+            for name in asked:
+                parts[name].append(np.asarray(getattr(model, name)(Z)))
+        for name, part in parts.items():
+            whole = np.concatenate(part)
+            setattr(self, name, lambda Z, whole=whole: whole)
+        if hasattr(model, "classes_"):
+            self.classes_ = model.classes_
 
 
 def _nothing(table, positive):

@@ -156,6 +156,14 @@ def _sort_attributes(held):
         held["content"] = dict(sorted(held["content"].items()))
 
 
+def warm():
+    """Import what ``load`` needs, ahead of time."""
+    import sklearn.pipeline  # noqa: F401
+    from skops import io  # noqa: F401
+
+    from ml_core.models import allowed, intact  # noqa: F401
+
+
 def load(path, packages=()):
     """The model in ``path``; ValueError when it is damaged, or holds anything of a package not allowed.
 

@@ -12,8 +12,10 @@ from ml_core.tracking.run import Dataset, Model, Run, digest, flat, masked, with
 
 ROWS = ("table.parquet", "train.parquet", "test.parquet")  # the data itself: DVC keeps it
 MODEL = "model.skops"  # goes with the model, not beside it
+TRAINED = "trained_on.parquet"  # ids of the training rows, sorted: no fair rows to judge a later one on
 LARGEST = 100_000_000  # bytes of one file; DVC keeps larger ones all the same
 EXAMPLE_ROWS = 5
+ASIDE = ("tracking", "gate", "promote")  # where a run goes and what judges it make no other run of it
 
 
 def finished(work: Path, place: Path) -> tuple[Run, dict[str, str]]:
@@ -25,7 +27,7 @@ def finished(work: Path, place: Path) -> tuple[Run, dict[str, str]]:
     model = _model(work, root)
     if model is not None:
         contents[MODEL] = lineage.digest_of(model.path)
-    chosen = {name: value for name, value in params.items() if name != "tracking"}
+    chosen = {name: value for name, value in params.items() if name not in ASIDE}
     known = {"params": chosen, "outs": lineage.outputs(locked), "contents": contents}
     run = _described(Run(digest(known)), work, params, locked, place)
     table = _json(work / "prepare" / "table.json") or _json(work / "ingest" / "table.json")
@@ -33,7 +35,7 @@ def finished(work: Path, place: Path) -> tuple[Run, dict[str, str]]:
         run,
         params=run.params | flat({"best": _best(work)}),
         metrics=_metrics(work),
-        artifacts=run.artifacts | artifacts | _trials(work, place),
+        artifacts=run.artifacts | artifacts | _trials(work, place) | _trained_on(work, place),
         dataset=_dataset(work, params, locked, table),
         model=model,
         tags=run.tags
@@ -46,7 +48,7 @@ def failed(step: str, message: str, status: str, place: Path) -> Run:
     """The run that ended with ``message`` in ``step``."""
     root, message = Path.cwd(), masked(message)
     params = _params(root / "out")
-    chosen = {name: value for name, value in params.items() if name != "tracking"}
+    chosen = {name: value for name, value in params.items() if name not in ASIDE}
     receipt = digest({"params": chosen, "step": step, "message": message, "status": status})
     run = Run(receipt, status=status, message=f"{step}: {message}")
     run = _described(run, root / "out", params, lineage.lock(root), place)
@@ -64,7 +66,7 @@ def _described(run, work, params, locked, place):
     journal = _journal(root)
     estimator, data = _estimator(params), params.get("data") or {}
     tags = lineage.git(root) | lineage.environment(root) | lineage.caller()
-    tags |= {"model": estimator, "data": _data_name(data), "seed": str(params.get("seed", ""))}
+    tags |= {"model": estimator, "data": data_name(data), "seed": str(params.get("seed", ""))}
     if locked:
         tags["dvc.lock"] = digest(locked)
         tags["data.md5"] = lineage.data(locked, str(data.get("path", "")))
@@ -89,7 +91,7 @@ def _described(run, work, params, locked, place):
     return replace(
         run,
         name=experiment or f"{estimator} {run.receipt[:7]}",
-        params=flat(params),
+        params=flat({name: value for name, value in params.items() if name not in ("gate", "promote")}),
         tags={name: value for name, value in tags.items() if value},
         artifacts=artifacts,
         journal=journal,
@@ -168,6 +170,25 @@ def _trials(work, place):
     return {"trials.json": place / "trials.json"}
 
 
+def _trained_on(work, place):
+    """The training rows' ids uint64, sorted; too many to send (over ten million) are found through DVC."""
+    path = work / "prepare" / "train.parquet"
+    if not path.exists():
+        return {}
+    import polars as pl
+
+    from ml_core.data.table import ROW
+
+    lazy = pl.scan_parquet(path)
+    if ROW not in lazy.collect_schema():
+        return {}
+    ids = lazy.select(pl.col(ROW).sort()).collect()
+    if 8 * len(ids) > LARGEST:
+        return {}
+    ids.write_parquet(place / TRAINED, statistics=False)
+    return {TRAINED: place / TRAINED}
+
+
 def _cell(value):
     """A cell as the page shows it: lists as text, nan as nothing."""
     if isinstance(value, list | dict):
@@ -229,7 +250,7 @@ def _dataset(work, params, locked, table):
     if not md5:
         return None
     return Dataset(
-        _data_name(data),
+        data_name(data),
         md5,
         _whole(numbers.get("rows")),
         masked(table.get("source", "")),
@@ -242,7 +263,7 @@ def _whole(number):
     return None if number is None else int(number)
 
 
-def _data_name(data):
+def data_name(data):
     """breast_cancer, or the stem of the file: what people call the data."""
     name = (
         data.get("name")

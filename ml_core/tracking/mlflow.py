@@ -10,7 +10,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ml_core.tracking import bundle, ledger, lineage, store
+from ml_core.tracking import bundle, ledger, lineage, registry, store
 from ml_core.tracking.ledger import INCOMPLETE, NOTE, RECEIPT
 from ml_core.tracking.run import Run, TrackerDown, from_json, masked
 
@@ -43,8 +43,8 @@ class Mlflow:
 
         Until all is in, the run stands as KILLED: killed at any moment, we leave none that seems to run.
         """
-        with self._client() as client, store.held(self._lock(), 12 * self.patience):
-            experiment = ledger.own_experiment(client, self.experiment, self._root())
+        with self.client() as client, store.held(self.lock(), 12 * self.patience):
+            experiment = ledger.own_experiment(client, self.experiment, self.root())
             cut_short = f"attributes.status = 'RUNNING' and tags.`{INCOMPLETE}` = 'true'"
             for lost in client.search_runs([experiment], cut_short):
                 client.set_terminated(lost.info.run_id, "KILLED")
@@ -60,7 +60,7 @@ class Mlflow:
 
     def read(self, run_id: str) -> Run:
         """A run by its id, the first letters of it, its receipt or a model of it (models:/NAME@ALIAS)."""
-        with self._client() as client:
+        with self.client() as client:
             found = ledger.find(client, ledger.experiments(client, self.experiment), run_id)
             run, place = ledger.brief(found), ledger.local_folder(found.info.artifact_uri)
             text = ledger.text(client, run.run_id, "run.json")
@@ -73,7 +73,7 @@ class Mlflow:
 
     def runs(self, limit: int = 100) -> list[Run]:
         """The last ``limit`` runs, newest first, as one query knows them: ``read`` knows more."""
-        with self._client() as client:
+        with self.client() as client:
             newest = ["attributes.start_time DESC"]
             found = client.search_runs(
                 ledger.experiments(client, self.experiment), max_results=max(1, limit), order_by=newest
@@ -84,7 +84,7 @@ class Mlflow:
         """Copy the file ``name`` of a run into ``folder``; model.skops is its model, model MLflow's."""
         place = bundle.inside(Path(folder), name)
         place.parent.mkdir(parents=True, exist_ok=True)
-        with self._client() as client, tempfile.TemporaryDirectory(dir=folder) as fresh:
+        with self.client() as client, tempfile.TemporaryDirectory(dir=folder) as fresh:
             run = ledger.brief(ledger.find(client, ledger.experiments(client, self.experiment), run_id))
             try:
                 if name in (MODEL_FILE, "model") and run.model is not None:
@@ -102,13 +102,17 @@ class Mlflow:
 
     def champion(self, name: str) -> str | None:
         """The run whose model stands as ``name``@champion in the registry; None where there is none."""
-        with self._client() as client:
+        with self.client() as client:
             try:
                 return client.get_model_version_by_alias(name, "champion").run_id
             except Exception as error:
                 if ledger.is_absent(error):
                     return None
                 raise
+
+    def registry(self, name: str):
+        """The registry of the model ``name`` in this store."""
+        return registry.Registry(self, name)
 
     def address(self) -> str:
         """The store's URI, absolute."""
@@ -119,7 +123,7 @@ class Mlflow:
         return uri
 
     @contextlib.contextmanager
-    def _client(self) -> Generator:
+    def client(self) -> Generator:
         """MLflow's client, imported and used quietly; whatever goes wrong with the store is a TrackerDown."""
         uri = self.address()
         store.check(uri, self.patience)
@@ -139,11 +143,12 @@ class Mlflow:
                 raise
             raise said from error
 
-    def _lock(self):
-        file = store.sqlite_file(self.address())
-        return Path(f"{file}.lock") if file else lineage.home() / ".mlcore" / "mlflow.lock"
+    def lock(self) -> Path:
+        """Held by whoever changes the store from here."""
+        file = store.sqlite_file(self.address()) or lineage.home() / ".mlcore" / "mlflow"
+        return Path(f"{file}.lock")
 
-    def _root(self):
+    def root(self) -> Path | None:
         """Where artifacts go beside a database; None where a server decides."""
         uri = self.address()
         if uri.startswith(("http:", "https:", "databricks")):

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import functools
 import gc
 import importlib.util
 import logging
@@ -85,6 +86,7 @@ def check_schema(uri: str, file: Path) -> None:
     raise TrackerDown(f"MLflow's store {file.name} has the form of an older MLflow\n{advice}")
 
 
+@functools.cache
 def revisions() -> tuple[str, set[str]]:
     """The newest form of a store that the installed MLflow knows, and all; read from its migrations' text."""
     found = importlib.util.find_spec("mlflow")

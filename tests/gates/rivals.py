@@ -8,6 +8,7 @@ import polars as pl
 from scipy.stats import norm
 
 from ml_core.gates.duel import Contender, Duel
+from ml_core.gates.packaged import Served
 from ml_core.measure.predictions import Predictions
 
 KINDS = {"age": "numeric", "income": "numeric", "sex": "categorical", "region": "categorical"}
@@ -76,6 +77,7 @@ def duel(task="binary", n=600, seed=0, better=0.0, **known):
         classes=LABELS.get(task, []),
         quality=REPORT,
         training=lambda: (frame[rest], labels[rest], row[rest]),
+        evidence={"packaged": lambda: {"test": Served(n)}, "reproduced": str, "approval": str},
     )
     return replace(made, **known)
 

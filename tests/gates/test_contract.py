@@ -21,7 +21,12 @@ TASKS = ("binary", "multiclass", "regression")
 # gates that ask for more than "no worse", and what makes them ask for no more
 STRICT = {"better": {"test": "noninferior", "margin": 0.01}}
 CLOCKS = {"budgets"}  # what they measure differs from call to call; what they say does not
-UNSEEN = {"budgets"}  # gates that never look at what the model answers
+UNSEEN = {
+    "budgets",
+    "packaged",
+    "reproducible",
+    "approved",
+}  # gates that never look at what the model answers
 
 
 def gate(name, **changes):

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from sklearn.cluster import DBSCAN, KMeans
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from ml_core.data.table import Table
@@ -138,3 +138,23 @@ def test_what_is_written_is_read_back(task, tmp_path):
     for name in ("answer", "truth", "probability", "score"):
         ours, theirs = getattr(p, name), getattr(again, name)
         assert (ours is None) == (theirs is None) and (ours is None or (ours == theirs).all()), (kind, name)
+
+
+def test_many_rows_are_asked_in_blocks_and_give_the_same(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = pl.DataFrame(rng.normal(size=(100, 3)), schema=["a", "b", "c"])
+    y, sizes = (X["a"].to_numpy() > 0).astype(int), []
+
+    def seen(Z):
+        sizes.append(len(Z))
+        return np.asarray(Z) * 1.0
+
+    model = make_pipeline(FunctionTransformer(seen), LogisticRegression()).fit(X, y)
+    table = Table(X.lazy(), "y", "classification", dict.fromkeys("abc", "numeric"), classes=[0, 1])
+    whole = predictions.predict(model, X, y, table)
+    sizes.clear()
+    monkeypatch.setattr(predictions, "BLOCK", 32)
+    parts = predictions.predict(model, X, y, table)
+    assert sizes == [32, 32, 32, 4], "each block's features are made once"
+    for name in ("answer", "probability", "score", "truth"):
+        assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-14)

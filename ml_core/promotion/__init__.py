@@ -1,0 +1,1 @@
+"""Promotion: a candidate judged against the champion, the move, its history, and the way back."""
