@@ -71,6 +71,11 @@ def _target(known, registry, to):
         raise ValueError(f"version {to} of {registry.name} is champion already; there is {there}")
     if to not in there.split(", "):
         raise ValueError(f"--to {to}: {registry.name} has no such version; there is {there}")
+    if known.last_of(to) is None:
+        raise ValueError(
+            f"--to {to}: that version of {registry.name} was never champion, so there is no way back to it; "
+            "`mlcore promote` judges it"
+        )
     return to
 
 
