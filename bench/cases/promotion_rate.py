@@ -15,6 +15,7 @@ from scipy.stats import norm, rankdata
 from ml_core.cli.build import allowed_packages, build
 from ml_core.gates.duel import Contender, Duel
 from ml_core.gates.judge import judge, passed
+from ml_core.gates.packaged import Served
 from ml_core.measure.predictions import Predictions
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +67,7 @@ def setting(n):
         for name in ("candidate", "champion")
     }
     known = {"classes": ["no", "yes"], "quality": {"passed": True, "broken": []}}
+    known["evidence"] = {"packaged": lambda: {"test": Served(n)}}  # what is registered says the same
     kinds, training = {"x": "numeric", "region": "categorical"}, (train, y, row[n:])
     return Duel(
         "binary", "y", "auc", rows(rng, n), kinds, y, row[:n], **sides, training=lambda: training, **known
