@@ -25,7 +25,7 @@ PARTS = {
     "dag-processor": [],
     "triggerer": ["--skip-serve-logs"],
 }
-PATIENCE = 180  # seconds until all parts must be healthy
+PATIENCE = 300  # seconds until all parts must be healthy
 
 
 def home() -> Path:
@@ -74,6 +74,8 @@ def run(port: int) -> int:
             print_line(
                 f"Airflow  http://{HOST}:{port}\nlogin    {login()}\nlogs     {folder}\nstop     Ctrl-C"
             )
+        else:
+            print_error(f"not healthy within {PATIENCE} s; it goes on, its logs lie in {folder}")
         while all(part.poll() is None for part in parts.values()):
             time.sleep(0.5)
     finally:
