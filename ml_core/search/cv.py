@@ -11,8 +11,8 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state
 
+from ml_core.search import sharing
 from ml_core.search.bayes import Bayes
-from ml_core.search.sharing import fitted
 from ml_core.search.space import Range, Space, Values, parse
 
 
@@ -21,7 +21,7 @@ class GridSearchCV(model_selection.GridSearchCV):
 
     def fit(self, X, y=None, **params):
         """Search, then fit the best on all rows."""
-        return fitted(self, super().fit, X, y, params)
+        return sharing.fitted(self, super().fit, X, y, params)
 
 
 class RandomizedSearchCV(model_selection.RandomizedSearchCV):
@@ -29,7 +29,7 @@ class RandomizedSearchCV(model_selection.RandomizedSearchCV):
 
     def fit(self, X, y=None, **params):
         """Search, then fit the best on all rows."""
-        return fitted(self, super().fit, X, y, params)
+        return sharing.fitted(self, super().fit, X, y, params)
 
 
 class HalvingGridSearchCV(model_selection.HalvingGridSearchCV):
@@ -40,7 +40,7 @@ class HalvingGridSearchCV(model_selection.HalvingGridSearchCV):
 
     def fit(self, X, y=None, **params):
         """Search, then fit the best on all rows."""
-        return fitted(self, super().fit, X, y, params)
+        return sharing.fitted(self, super().fit, X, y, params)
 
 
 class HalvingRandomSearchCV(model_selection.HalvingRandomSearchCV):
@@ -51,7 +51,7 @@ class HalvingRandomSearchCV(model_selection.HalvingRandomSearchCV):
 
     def fit(self, X, y=None, **params):
         """Search, then fit the best on all rows."""
-        return fitted(self, super().fit, X, y, params)
+        return sharing.fitted(self, super().fit, X, y, params)
 
 
 class BayesSearchCV(BaseSearchCV):
@@ -105,7 +105,7 @@ class BayesSearchCV(BaseSearchCV):
 
     def fit(self, X, y=None, **params):
         """Search, then fit the best on all rows."""
-        return fitted(self, super().fit, X, y, params)
+        return sharing.fitted(self, super().fit, X, y, params)
 
     def _run_search(self, evaluate_candidates):
         strategy = Bayes(self.n_iter, self.n_points, sampler=self.sampler)

@@ -13,9 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import _num_samples, indexable
 
-from ml_core.search.local import Local
 from ml_core.search.problem import Problem
-from ml_core.search.units import planned
 
 
 class Unshared(Exception):
@@ -117,6 +115,9 @@ class Judged:
 
     def _judge(self, outer, members, folds, told):
         """Fill ``told`` [candidate][fold] for candidates that differ in the last step's parameters alone."""
+        from ml_core.search.local import Local
+        from ml_core.search.units import planned
+
         whole = clone(self.search.estimator).set_params(**clone(outer, safe=False))
         steps = whole.steps if isinstance(whole, Pipeline) else [("model", whole)]
         before, last = steps[:-1], steps[-1][1]

@@ -59,7 +59,7 @@ def both(name, estimator, space, data=(X, Y), fit=None, **more):
 @pytest.fixture
 def shared(monkeypatch):
     """Fails a test whose search was left to scikit-learn's own code."""
-    known = cv.fitted
+    known = cv.sharing.fitted
 
     def watched(search, alone, X, y, params):
         def never(*_, **__):
@@ -67,7 +67,7 @@ def shared(monkeypatch):
 
         return known(search, never, X, y, params)
 
-    monkeypatch.setattr(cv, "fitted", watched)
+    monkeypatch.setattr(cv.sharing, "fitted", watched)
 
 
 GRID = {"alpha": [0.01, 0.1, 1.0], "fit_intercept": [True, False]}
