@@ -67,3 +67,15 @@ def test_columns_that_repeat_share_one_solution():
     w, h, gap, _ = descent.solve(X.T @ X, X.T @ y, y @ y, np.zeros(25), penalty, 1e-6, 1000)
     assert gap <= 1e-6 * (y @ y)
     assert (np.abs(h) <= 5.0 + 1e-6).all()
+
+
+def test_known_slopes_change_nothing():
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(40, 12))
+    G, q, yy = X.T @ X, X.T @ (y := rng.normal(size=40)), y @ y
+    w, h, _, _ = descent.solve(G, q, yy, np.zeros(12), descent.Penalty(10.0), 1e-6, 100)
+    fresh = descent.solve(G, q, yy, w, descent.Penalty(5.0), 1e-6, 100)
+    known = descent.solve(G, q, yy, w, descent.Penalty(5.0), 1e-6, 100, h)
+    for one, other in zip(fresh, known, strict=True):
+        assert_array_equal(one, other)
+    assert np.abs(h - (q - G @ w)).max() <= 1e-10 * np.abs(q).max()
