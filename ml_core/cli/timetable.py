@@ -1,7 +1,6 @@
 """`mlcore schedule`: the schedules, when each is next, how it ended last, which model is champion."""
 
 import os
-from pathlib import Path
 
 from ml_core import schedule
 from ml_core.cli.commands import print_error, print_json
@@ -71,16 +70,15 @@ def _airflow():
 
 
 def _champion():
-    """The champion's run, as the tracker of params.yaml tells; None where there is none or it is away."""
+    """The champion as the registry tells, such as "breast_cancer version 3"; None where it is not known."""
     from ml_core.cli.promote import the_registry
 
-    if not Path("params.yaml").exists():
-        return None
     try:
         registry = the_registry()
-        return registry.tracker.champion(registry.name)
+        version = registry.aliases().get("champion")
     except (OSError, ValueError, KeyError):
         return None
+    return version and f"{registry.name} version {version}"
 
 
 def _table(rows, champion):

@@ -30,7 +30,9 @@ ROWS = "".join(
 )
 SCHEDULES = {
     # the whole recipe in one task, told of failures
-    "whole": "# One task.\nwhen: null\ngranularity: pipeline\nnotify: [team]\nretry_delay: 1s\n",
+    "whole": (
+        "# One task.\nwhen: null\ngranularity: pipeline\npromote: false\nnotify: [team]\nretry_delay: 1s\n"
+    ),
     "steps": "# A task a stage.\nwhen: null\nretry_delay: 1s\nnotify: [team]\n",
     "history": (
         "# Backwards.\nwhen: '@daily'\ngranularity: pipeline\nas_of: true\nretry_delay: 1s\n"
@@ -166,6 +168,8 @@ def test_stages_and_the_pipeline_give_what_a_shell_gives_and_again_trains_nothin
     assert {name for name in tasks if name not in ("open", "publish", "promote")} == {
         "ingest", "prepare", "search", "train", "evaluate", "explain", "log",
     }  # fmt: skip
+    assert tasks["promote"] == ("success", 1)
+    assert json.loads(project.mlcore("history", "--json").stdout), "the first champion"
     again = start(api, "whole")
     state, tasks = ended(api, "whole", again)
     assert state == "success", tasks
