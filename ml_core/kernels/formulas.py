@@ -9,6 +9,7 @@ from ml_core.kernels.records import ABSOLUTE, GAMMA, HUBER, LOGISTIC, POISSON, Q
 
 POWERS = 2.0 ** np.arange(-1022, 1024)
 LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+SHARES = (1 / 10, 1 / 9, 1 / 8, 1 / 7, 1 / 6, 1 / 5, 1 / 4, 1 / 3, 1 / 2)
 LOW32 = np.int64(0xFFFFFFFF)
 TINY = 1e-290
 
@@ -18,9 +19,9 @@ def exp(x):
     x = np.minimum(np.maximum(x, -700.0), 700.0)
     k = np.floor(x * 1.4426950408889634 + 0.5)
     r = (x - k * LN2_HIGH) - k * LN2_LOW
-    p = 1.0 + r / 11
-    for i in (10, 9, 8, 7, 6, 5, 4, 3, 2):
-        p = 1.0 + r / i * p
+    p = 1.0 + r * (1 / 11)
+    for share in SHARES:
+        p = 1.0 + r * share * p
     return (1.0 + r * p) * POWERS[np.int64(k) + 1022]
 
 

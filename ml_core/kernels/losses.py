@@ -9,6 +9,7 @@ from numba import prange
 
 from ml_core.kernels.formulas_jit import exp, slope
 from ml_core.kernels.jit import jit
+from ml_core.kernels.records import GAMMA, LOGISTIC, POISSON
 
 BLOCKS = 64  # fixed, so that float sums do not depend on the number of threads
 
@@ -34,19 +35,42 @@ def whole(part):
     return part[:, 0].sum(), part[:, 1].sum(), part[:, 2].sum(), part[:, 3].min(), part[:, 4].max()
 
 
+@jit(inline="always")
+def fill(loss, raw, target, at, gradient, hessian):
+    """gradient, hessian (r,) of a block of rows; with a loss known while compiling, loops use vectors."""
+    y, weights = target
+    if len(weights) > 0:
+        for i in range(len(raw)):
+            g, h = slope(loss, raw[i], y[i], at)
+            gradient[i], hessian[i] = g * weights[i], h * weights[i]
+    else:
+        for i in range(len(raw)):
+            gradient[i], hessian[i] = slope(loss, raw[i], y[i], at)
+
+
+@jit()
+def fill_block(loss, raw, target, at, gradient, hessian):
+    """gradient, hessian (r,) of a block of rows."""
+    if loss == LOGISTIC:
+        fill(LOGISTIC, raw, target, at, gradient, hessian)
+    elif loss == POISSON:
+        fill(POISSON, raw, target, at, gradient, hessian)
+    elif loss == GAMMA:
+        fill(GAMMA, raw, target, at, gradient, hessian)
+    else:
+        fill(loss, raw, target, at, gradient, hessian)
+
+
 @jit(parallel=True)
 def slopes(loss, raw, target, at, gradient, hessian):
     """Fill gradient, hessian (n,) float32 -> their mass; target is (y (n,), weights (n,) or empty)."""
     y, weights = target
-    weighted, n = len(weights) > 0, len(raw)
+    n = len(raw)
     part = np.empty((BLOCKS, 5))
     for b in prange(BLOCKS):
         first, last = b * n // BLOCKS, (b + 1) * n // BLOCKS
-        for i in range(first, last):
-            g, h = slope(loss, raw[i], y[i], at)
-            if weighted:
-                g, h = g * weights[i], h * weights[i]
-            gradient[i], hessian[i] = g, h
+        own = y[first:last], weights[first:last]
+        fill_block(loss, raw[first:last], own, at, gradient[first:last], hessian[first:last])
         mass_of(gradient[first:last], hessian[first:last], part[b])
     return whole(part)
 
