@@ -66,6 +66,21 @@ def bounded_score(G, H, value, l1, l2):
     return -(2 * G * value + (H + l2) * value * value + 2 * l1 * np.abs(value))
 
 
+def mix(x):
+    """Splitmix64 (Steele 2014): a well-mixed word from a counter uint64, the same in whatever order asked."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def roughly(x, word):
+    """x rounded to one of its two neighbouring whole numbers, in the mean to itself; word: a random
+    uint64.
+    """
+    return np.floor(x + np.float64(word >> np.uint64(11)) * 2.0**-53)
+
+
 def units(mass, n_rows):
     """Worth of one unit of gradient and of hessian, from what ``slopes`` found: (up, down, hessian, least,
     most).
@@ -79,3 +94,11 @@ def units(mass, n_rows):
     if least == most and most > 0:
         return unit_g, most
     return unit_g, max(hessian, TINY) / (2.0**32 - 2 * n_rows - 2)
+
+
+def rough_units(mass, largest, n_rows, levels):
+    """As ``units`` for coarse gradients, ``levels`` units either side of 0; largest: of the absolute
+    gradients.
+    """
+    unit_g, unit_h = units(mass, n_rows)
+    return max(unit_g, largest / levels), mass[4] if mass[3] == mass[4] else max(unit_h, mass[4] / levels)

@@ -7,7 +7,7 @@ empty. A mass is (sum of positive gradients, of negative ones, of hessians, leas
 import numpy as np
 from numba import prange
 
-from ml_core.kernels.formulas_jit import exp, slope
+from ml_core.kernels.formulas_jit import exp, mix, roughly, slope, value_of
 from ml_core.kernels.jit import jit
 from ml_core.kernels.records import GAMMA, LOGISTIC, POISSON
 
@@ -112,3 +112,28 @@ def pack(gradient, hessian, unit_g, unit_h, packed):
         g = np.int64(np.floor(gradient[i] * per_g + 0.5))
         h = np.int64(hessian[i] * per_h + 0.5)
         packed[i] = (g << 32) + h
+
+
+@jit(parallel=True)
+def pack_roughly(gradient, hessian, unit_g, unit_h, seed, packed):
+    """As ``pack``, to one of the two nearest units by chance, so that coarse units are right in the mean."""
+    per_g, per_h = 1.0 / unit_g, 1.0 / unit_h
+    for i in prange(len(packed)):
+        word = mix(seed + np.uint64(i))
+        g = np.int64(roughly(gradient[i] * per_g, word))
+        h = np.int64(roughly(hessian[i] * per_h, mix(word)))
+        packed[i] = (g << 32) + h
+
+
+@jit()
+def settle_leaves(gradient, hessian, rows, nodes, rules):
+    """Give the leaves among nodes (m,) the values of their exact sums, within their bounds."""
+    for node in range(len(nodes)):
+        leaf = nodes[node]
+        if leaf.left == 0:
+            G = H = 0.0
+            for i in range(leaf.start, leaf.start + leaf.rows):
+                G += gradient[rows[i]]
+                H += hessian[rows[i]]
+            value = value_of(G, H, rules[0].l1, rules[0].l2)
+            leaf.value = min(max(value, leaf.low), leaf.high)

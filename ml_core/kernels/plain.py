@@ -10,14 +10,14 @@ import numpy as np
 
 from ml_core.kernels.bins import encode
 from ml_core.kernels.formulas import LOW32, value_of
-from ml_core.kernels.plain_losses import mass, pack, slopes, softmax_slopes
+from ml_core.kernels.plain_losses import mass, pack, pack_roughly, settle_leaves, slopes, softmax_slopes
 from ml_core.kernels.plain_split import best_split, forget, sums
 from ml_core.kernels.records import NONE
 from ml_core.kernels.trees import add_raw_values, add_values, leaves
 
 __all__ = [
-    "add_leaves", "add_raw_values", "add_values", "encode", "grow", "leaves", "mass", "pack", "slopes",
-    "softmax_slopes", "threads", "together", "turn",
+    "add_leaves", "add_raw_values", "add_values", "encode", "grow", "leaves", "mass", "pack", "pack_roughly",
+    "settle_leaves", "slopes", "softmax_slopes", "threads", "together", "turn",
 ]  # fmt: skip
 
 

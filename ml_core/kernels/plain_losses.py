@@ -5,7 +5,7 @@ Letters: n rows, q classes.
 
 import numpy as np
 
-from ml_core.kernels.formulas import exp, slope
+from ml_core.kernels.formulas import exp, mix, roughly, slope, value_of
 
 BLOCKS = 64
 
@@ -44,3 +44,20 @@ def pack(gradient, hessian, unit_g, unit_h, packed):
     """packed (n,) int64 = (gradient << 32) + hessian, both rounded to whole units."""
     g = np.floor(gradient.astype(np.float64) * (1.0 / unit_g) + 0.5).astype(np.int64)
     packed[:] = (g << 32) + (hessian.astype(np.float64) * (1.0 / unit_h) + 0.5).astype(np.int64)
+
+
+def pack_roughly(gradient, hessian, unit_g, unit_h, seed, packed):
+    """As ``pack``, to one of the two nearest units by chance."""
+    word = mix(np.uint64(seed) + np.arange(len(packed), dtype=np.uint64))
+    g = roughly(gradient.astype(np.float64) * (1.0 / unit_g), word).astype(np.int64)
+    h = roughly(hessian.astype(np.float64) * (1.0 / unit_h), mix(word)).astype(np.int64)
+    packed[:] = (g << 32) + h
+
+
+def settle_leaves(gradient, hessian, rows, nodes, rules):
+    """Give the leaves among nodes (m,) the values of their exact sums, within their bounds."""
+    for leaf in nodes[nodes["left"] == 0]:
+        own = rows[leaf["start"] : leaf["start"] + leaf["rows"]]
+        G, H = (np.cumsum(part[own], dtype=np.float64)[-1] for part in (gradient, hessian))
+        value = value_of(G, H, rules[0]["l1"], rules[0]["l2"])
+        leaf["value"] = min(max(value, leaf["low"]), leaf["high"])

@@ -94,7 +94,7 @@ def best_set(hist, counts, leaf, rules):
 
 
 def mix(x):
-    """Splitmix64, as ``search.mix``."""
+    """As ``formulas.mix``, for a whole number: NumPy warns where a single one wraps."""
     x = (x + 0x9E3779B97F4A7C15) & WORD
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & WORD
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & WORD

@@ -6,21 +6,12 @@ Letters: d columns, m nodes, s = d << shift slots of a histogram, w words of 64 
 import numpy as np
 from numba import prange
 
-from ml_core.kernels.formulas_jit import bounded_score, score_of
+from ml_core.kernels.formulas_jit import bounded_score, mix, score_of
 from ml_core.kernels.jit import jit
 from ml_core.kernels.records import NONE
 from ml_core.kernels.split import best_cut, best_set, sums
 
 SERIAL = 1000  # bins below which starting threads costs more than they bring
-
-
-@jit()
-def mix(x):
-    """Splitmix64 (Steele 2014): a well-mixed word from a counter, the same in whatever order it is asked."""
-    x = np.uint64(x) + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
 
 
 @jit()

@@ -53,9 +53,14 @@ class Bins:
         return np.concatenate([[0], np.cumsum(self.counts + 1)]).astype(np.uint64)
 
     def codes(self, X, kernels):
-        """X (n, d) float64 or float32 -> codes (n, d) uint8; kernels: ``kernels.plain`` or ``.compiled``."""
-        codes = np.empty(X.shape, np.uint8)
-        kernels.encode(X, self.table, self.counts, self.categorical, codes)
+        """X (n, d) float64 or float32, or shards of it -> codes (n, d) uint8; kernels: ``kernels.plain`` or
+        ``.compiled``.
+        """
+        codes, first = np.empty(X.shape, np.uint8), 0
+        for part in X.parts() if hasattr(X, "parts") else [X]:
+            own = codes[first : first + len(part)]
+            kernels.encode(part, self.table, self.counts, self.categorical, own)
+            first += len(part)
         return codes
 
     def thresholds(self, column, cut):

@@ -8,42 +8,16 @@ from numbers import Real
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from ml_core.models.boosting_fit import Problem, fit, raw_of, stages
 from ml_core.models.boosting_grid import score_grid
 from ml_core.models.boosting_loss import LOG_LINK, LOSSES, Loss
+from ml_core.models.boosting_rows import checked, gains, held_out, weighed
 from ml_core.models.boosting_rules import CONSTRAINTS
+from ml_core.models.boosting_shards import Shards
 from ml_core.models.labels import coded, encoded
-from ml_core.models.names import read
 from ml_core.models.weights import class_weights, row_weights
-
-
-def held_out(model, X, y, weights):
-    """Validation rows given to fit, checked: (X, y, weights), or None."""
-    if X is None and y is None:
-        return None
-    if X is None or y is None:
-        raise ValueError("X_val and y_val must be given together")
-    if model.early_stopping is False:
-        raise ValueError("X_val is given, but early_stopping=False would not look at it. Leave one out")
-    X, y = read(model, X, reset=False), column_or_1d(y)
-    if len(X) != len(y):
-        raise ValueError(f"X_val has {len(X)} rows, but y_val has {len(y)}")
-    return X, y, weighed(weights, X)
-
-
-def weighed(sample_weight, X):
-    """Checked weights (n,), or an empty array where there are none."""
-    weights = row_weights(sample_weight, X)
-    return np.empty(0) if weights is None else weights
-
-
-def gains(model):
-    """Share of the gain of all splits that a column's splits have (d,)."""
-    check_is_fitted(model)
-    total = np.bincount(model._ensemble.trees.column, model._gain, minlength=model.n_features_in_)
-    return total / total.sum() if total.sum() > 0 else total
 
 
 class GradientBoostingRegressor(RegressorMixin, BaseEstimator):
@@ -71,6 +45,9 @@ class GradientBoostingRegressor(RegressorMixin, BaseEstimator):
         What a split must bring, and the sum of hessians a leaf must have.
     max_features, subsample : float
         Shares of columns looked at in each split, and of rows used in each round.
+    quantized_levels : int or None
+        Round gradients to so many levels either side of 0, by chance, and find leaf values exactly: noise
+        that can help large trees. None for 2**31 / n levels of a typical row.
     max_bins : int
         Bins of a column, 2 to 255, besides the one for missing values.
     categorical_features : mask, indexes, names, None or "from_dtype"
@@ -146,13 +123,22 @@ class GradientBoostingRegressor(RegressorMixin, BaseEstimator):
         at = 0.9 if self.loss == "huber" and self.quantile is None else self.quantile
         if self.loss in ("huber", "quantile") and at is None:
             raise ValueError(f"quantile must be in [0, 1] for loss={self.loss!r}, got None")
-        X, y = read(self, X, y, reset=not (self.warm_start and hasattr(self, "_ensemble")), y_numeric=True)
+        X, y = checked(self, X, y, y_numeric=True)
         loss = Loss(self.loss, at=float(at or 0))
         return Problem(X, y.astype(np.float64), weighed(sample_weight, X), loss, held_out(self, *held))
 
     def fit(self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None):
         """X (n, d), y (n,); rows to stop by may be given as X_val, y_val."""
         return fit(self, self._problem(X, y, sample_weight, (X_val, y_val, sample_weight_val)))
+
+    def fit_parquet(self, path, target):
+        """Fit on a parquet file, or a folder of them, larger than memory: what stays is a byte a cell.
+
+        path: the file or folder; target: its column to predict, all others are X. The model is that of
+        ``fit`` on the whole table.
+        """
+        shards = Shards.of(path, target)
+        return fit(self, self._problem(shards, shards.target()))
 
     def _mean(self, raw):
         """raw (n, 1) -> predictions (n,)."""
@@ -235,7 +221,7 @@ class GradientBoostingClassifier(ClassifierMixin, BaseEstimator):
         """What a fit on these rows is asked, checked."""
         self._validate_params()
         going_on = self.warm_start and hasattr(self, "_ensemble")
-        X, y = read(self, X, y, reset=not going_on)
+        X, y = checked(self, X, y)
         if going_on:
             codes = coded(y, self.classes_)
         else:
@@ -257,6 +243,15 @@ class GradientBoostingClassifier(ClassifierMixin, BaseEstimator):
     def fit(self, X, y, sample_weight=None, X_val=None, y_val=None, sample_weight_val=None):
         """X (n, d), y (n,) of any labels; rows to stop by may be given as X_val, y_val."""
         return fit(self, self._problem(X, y, sample_weight, (X_val, y_val, sample_weight_val)))
+
+    def fit_parquet(self, path, target):
+        """Fit on a parquet file, or a folder of them, larger than memory: what stays is a byte a cell.
+
+        path: the file or folder; target: its column to predict, all others are X. The model is that of
+        ``fit`` on the whole table.
+        """
+        shards = Shards.of(path, target)
+        return fit(self, self._problem(shards, shards.target()))
 
     def _shares(self, raw):
         """raw (n, q) -> probabilities (n, classes)."""

@@ -68,7 +68,8 @@ def encoded(model, problem, train, kernels, shared):
         if drawn:
             rows = np.sort(rng.choice(rows, binning.SAMPLE, replace=False))
         weights = problem.weights[rows] if len(problem.weights) else None
-        X = problem.X if len(rows) == len(problem.X) else problem.X[rows]
+        whole = len(rows) == len(problem.X) and isinstance(problem.X, np.ndarray)
+        X = problem.X if whole else problem.X[rows]
         bins = binning.Bins.learn(X, weights, int(model.max_bins), categorical, rng)
         shared.made[key] = bins, bins.codes(problem.X, kernels)
     return shared.made[key]
@@ -127,7 +128,8 @@ def watch_of(model, problem, coded, kernels):
     elif test is None:
         rows, codes = (problem.X, problem.y, problem.weights), None
     else:
-        rows, codes = (problem.X[test], *problem.targets(test)), codes[test]
+        X = None if model.scoring in ("loss", None) else problem.X[test]
+        rows, codes = (X, *problem.targets(test)), codes[test]
     return Watch(model, problem.loss, rows, codes, list(model._scores))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml_core.kernels import records
-from ml_core.kernels.formulas import units
+from ml_core.kernels.formulas import rough_units, units
 from ml_core.kernels.records import Job, new_nodes
 from ml_core.kernels.trees import Trees
 from ml_core.models.boosting_rules import most_leaves, rules_of
@@ -37,6 +37,7 @@ class Rounds:
         self.bins, monotone, groups, self.loss = limits
         self.kernels, threads = engine
         self.seed, self.learning_rate, self.subsample = model._seeds[1], model.learning_rate, model.subsample
+        self.levels = model.quantized_levels
         n, d = self.codes.shape
         columns = np.empty((d, n), np.uint8)
         self.kernels.turn(self.codes, columns)
@@ -85,18 +86,25 @@ class Rounds:
             nodes = job.nodes[: self.kernels.grow(job)]
             if self.loss.renews:
                 self.renew(job, nodes, bend)
+            elif self.levels:
+                self.kernels.settle_leaves(gradient[k], hessian[k], job.rows, nodes, job.rules)
             grown.append(self.keep(nodes, k))
             self.move(job, nodes, grown[-1], k)
         return grown
 
     def pack(self, gradient, hessian, mass, number):
         """Round gradients and hessians to units, and tell the rules what a unit is."""
-        rules = self.job.rules
-        unit_g, unit_h = units(mass, len(gradient))
-        self.kernels.pack(gradient, hessian, unit_g, unit_h, self.job.packed)
-        rules["unit_g"], rules["unit_h"] = unit_g, unit_h
+        rules, n = self.job.rules, len(gradient)
+        seed = np.random.SeedSequence([self.seed, number]).generate_state(1, np.uint64)[0]
+        if self.levels:
+            largest = float(np.abs(gradient).max())
+            unit_g, unit_h = rough_units(mass, largest, n, self.levels)
+            self.kernels.pack_roughly(gradient, hessian, unit_g, unit_h, seed, self.job.packed)
+        else:
+            unit_g, unit_h = units(mass, n)
+            self.kernels.pack(gradient, hessian, unit_g, unit_h, self.job.packed)
+        rules["unit_g"], rules["unit_h"], rules["seed"] = unit_g, unit_h, seed
         rules["h_least"], rules["h_most"] = int(mass[3] / unit_h), int(mass[4] / unit_h + 1)
-        rules["seed"] = np.random.SeedSequence([self.seed, number]).generate_state(1, np.uint64)[0]
         if unit_h == mass[4]:
             rules["h_least"] = rules["h_most"] = 1
 

@@ -84,3 +84,20 @@ def test_equal_hessians_count_rows():
     packed = np.empty(5, np.int64)
     compiled.pack(gradient, hessian, *units(compiled.mass(gradient, hessian), 5), packed)
     assert ((packed & 0xFFFFFFFF) == 1).all()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_coarse_units_are_right_in_the_mean_and_the_same_in_both(loss):
+    rng = np.random.default_rng(loss)
+    raw, y, n = rng.normal(size=20_000), rng.uniform(0.1, 2, 20_000), 20_000
+    gradient, hessian = sloped(compiled, loss, raw, y, np.empty(0))
+    mass = compiled.mass(gradient, hessian)
+    unit_g, unit_h = formulas.rough_units(mass, float(np.abs(gradient).max()), n, 4)
+    packed = np.empty((2, n), np.int64)
+    for kernels, own in zip((compiled, plain_losses), packed, strict=True):
+        kernels.pack_roughly(gradient, hessian, unit_g, unit_h, np.uint64(2**64 - 5), own)
+    np.testing.assert_array_equal(*packed)
+    g, h = packed[0] >> 32, packed[0] & 0xFFFFFFFF
+    assert np.abs(g).max() <= 5 and h.max() <= 5
+    assert abs(g.mean() * unit_g - gradient.mean()) < 0.02 * unit_g
+    assert abs(h.mean() * unit_h - hessian.mean()) < 0.02 * unit_h

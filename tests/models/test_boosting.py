@@ -59,6 +59,61 @@ def test_every_loss_is_minimized(loss):
         assert abs((y <= model.predict(X)).mean() - 0.8) < 0.08
 
 
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_the_first_tree_is_lightgbms_on_the_same_bins(task):
+    """Whole numbers below 200 are bins of their own for both."""
+    import lightgbm
+
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 200, size=(4000, 8)).astype(float)
+    X[rng.random(X.shape) < 0.05] = np.nan
+    y = np.nan_to_num(X[:, 0] * X[:, 1]) / 4000 + np.sin(np.nan_to_num(X[:, 2]) / 20) + rng.normal(size=4000)
+    same = {"verbose": -1, "n_jobs": 1, "min_data_in_bin": 1, "n_estimators": 1}
+    if task == "regression":
+        ours = GradientBoostingRegressor(max_iter=1).fit(X, y).predict(X)
+        theirs = lightgbm.LGBMRegressor(**same).fit(X, y).predict(X)
+    else:
+        ours = GradientBoostingClassifier(max_iter=1).fit(X, y > 2).predict_proba(X)[:, 1]
+        theirs = lightgbm.LGBMClassifier(**same).fit(X, y > 2).predict_proba(X)[:, 1]
+    assert len(np.unique(ours)) == 31
+    assert_allclose(ours, theirs, atol=1e-4 * np.std(y))
+
+
+@pytest.mark.parametrize("model", BOTH)
+def test_shards_are_fitted_as_the_whole_table(model, tmp_path):
+    import polars
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(900, 3))
+    y = X[:, 0] + (X[:, 2] > 0)
+    X[::7, 1] = np.nan
+    names = [("a", "b", None)[i] for i in rng.integers(0, 3, 900)]
+    frame = polars.DataFrame(X, schema=["x", "y", "z"]).with_columns(name=polars.Series(names))
+    whole = frame.with_columns(target=y if model is BOTH[1] else y > 0)
+    for i, first in enumerate(range(0, 900, 400)):
+        whole[first : first + 400].write_parquet(tmp_path / f"{i}.parquet")
+    ours = model(max_iter=4, random_state=0, early_stopping=True).fit_parquet(tmp_path, "target")
+    once = model(max_iter=4, random_state=0, early_stopping=True).fit(frame, whole["target"].to_numpy())
+    assert_array_equal(ours.predict(frame), once.predict(frame))
+    assert list(ours.feature_names_in_) == ["x", "y", "z", "name"]
+
+
+def test_shards_that_do_not_fit_are_named(tmp_path):
+    import polars
+
+    frame = polars.DataFrame({"x": [1.0, float("inf")], "y": [1.0, 2.0]})
+    with pytest.raises(FileNotFoundError, match="neither a parquet file nor a folder of them"):
+        GradientBoostingRegressor().fit_parquet(tmp_path, "y")
+    frame.write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(KeyError, match="no column 'z'; it has x, y"):
+        GradientBoostingRegressor().fit_parquet(tmp_path, "z")
+    with pytest.raises(ValueError, match="x holds infinity"):
+        GradientBoostingRegressor().fit_parquet(tmp_path / "a.parquet", "y")
+    frame.rename({"x": "w"}).write_parquet(tmp_path / "b.parquet")
+    with pytest.raises(ValueError, match="its columns are not those of a.parquet: x, y"):
+        GradientBoostingRegressor().fit_parquet(tmp_path, "y")
+
+
 def test_missing_values_tell_what_they_can():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(500, 3)), rng.integers(2, size=500)
@@ -313,8 +368,9 @@ def test_bad_targets_and_losses_are_named(chosen, y, message):
         GradientBoostingRegressor(**chosen).fit(friedman(60)[0], np.full(60, y))
 
 
+@pytest.mark.parametrize("levels", [None, 3])
 @pytest.mark.parametrize("model", BOTH)
-def test_compiled_and_plain_fits_are_the_same_to_the_bit(model, monkeypatch):
+def test_compiled_and_plain_fits_are_the_same_to_the_bit(model, levels, monkeypatch):
     X, y = friedman(300)
     X[::7, 0], X[:, 1] = np.nan, np.round(5 * X[:, 1])
     y = y if model is GradientBoostingRegressor else np.digitize(y, [12, 16])
@@ -324,7 +380,8 @@ def test_compiled_and_plain_fits_are_the_same_to_the_bit(model, monkeypatch):
             patch.setattr(engine, "PATIENCE", patience)
             patch.setattr(engine, "_spent", {"seconds": 0.0})
             patch.delitem(sys.modules, "ml_core.kernels.compiled", raising=False)
-            fitted = model(max_iter=5, categorical_features=[1], random_state=0, max_features=0.6).fit(X, y)
+            chosen = {"categorical_features": [1], "max_features": 0.6, "quantized_levels": levels}
+            fitted = model(max_iter=5, random_state=0, **chosen).fit(X, y)
             found.append((*fitted._ensemble.trees, fitted.predict(X)))
     for plain, compiled in zip(*found, strict=True):
         assert_array_equal(plain, compiled)
