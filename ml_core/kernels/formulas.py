@@ -47,6 +47,8 @@ def slope(loss, raw, y, at):
 
 def shrink(G, l1):
     """Soft threshold."""
+    if l1 == 0:
+        return G
     return np.sign(G) * np.maximum(np.abs(G) - l1, 0.0)
 
 

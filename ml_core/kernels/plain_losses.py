@@ -56,7 +56,8 @@ def pack_roughly(gradient, hessian, unit_g, unit_h, seed, packed):
 
 def settle_leaves(gradient, hessian, rows, nodes, rules):
     """Give the leaves among nodes (m,) the values of their exact sums, within their bounds."""
-    for leaf in nodes[nodes["left"] == 0]:
+    for i in np.flatnonzero(nodes["left"] == 0):
+        leaf = nodes[i]  # a view; rows picked by a mask would be copies
         own = rows[leaf["start"] : leaf["start"] + leaf["rows"]]
         G, H = (np.cumsum(part[own], dtype=np.float64)[-1] for part in (gradient, hessian))
         value = value_of(G, H, rules[0]["l1"], rules[0]["l2"])

@@ -52,18 +52,23 @@ def best_cuts(hist, counts, leaf, rules, found):
     d, e = hist.shape
     m = found["bins"][:, None]
     missing, missing_rows = (np.take_along_axis(part, m, axis=1) for part in (hist, counts))
-    lefts, rows = np.cumsum(hist, axis=1), np.cumsum(counts, axis=1)
-    lefts, rows = np.stack([lefts, lefts + missing], axis=1), np.stack([rows, rows + missing_rows], axis=1)
-    end = np.stack([np.where(missing == 0, m - 1, m), np.where(missing == 0, 0, m - 1)], axis=1)
+    lefts, rows = np.cumsum(hist, axis=1)[:, None], np.cumsum(counts, axis=1)[:, None]
+    end = np.where(missing == 0, m - 1, m)[:, None]
+    if missing.any():  # missing values to the left as well
+        more = (missing[:, None], missing_rows[:, None])
+        lefts, rows = (
+            np.concatenate([own, own + add], axis=1) for own, add in zip((lefts, rows), more, strict=True)
+        )
+        end = np.stack([end[:, 0], np.where(missing == 0, 0, m - 1)], axis=1)
     fits = (np.arange(e) < end) & roomy(lefts, rows, leaf, rules)
     direction = found["monotone"].astype(np.int64)[:, None, None]
     gain = free_gain(lefts, leaf, rules, rules["l2"])
     if bounded(leaf) or direction.any():
         bound = bounded_gain(lefts, leaf, rules, direction)
         gain = bound if bounded(leaf) else np.where(direction == 0, gain, bound)
-    gain = np.where(fits, gain, -np.inf).reshape(d, 2 * e)
+    gain = np.where(fits, gain, -np.inf).reshape(d, -1)
     at = gain.argmax(axis=1)[:, None]
-    best, left = (np.take_along_axis(part.reshape(d, 2 * e), at, axis=1)[:, 0] for part in (gain, lefts))
+    best, left = (np.take_along_axis(part.reshape(d, -1), at, axis=1)[:, 0] for part in (gain, lefts))
     return best, at[:, 0] % e, at[:, 0] // e, left
 
 

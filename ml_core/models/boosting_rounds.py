@@ -110,7 +110,8 @@ class Rounds:
 
     def renew(self, job, nodes, bend):
         """Leaf values from the residuals of their rows."""
-        for node in nodes[nodes["left"] == 0]:
+        for i in np.flatnonzero(nodes["left"] == 0):
+            node = nodes[i]  # a view; rows picked by a mask would be copies
             rows = job.rows[node["start"] : node["start"] + node["rows"]]
             weights = self.weights[rows] if len(self.weights) else self.weights
             value = self.loss.leaf(self.y[rows] - self.raw[rows, 0], weights, bend)

@@ -128,6 +128,17 @@ def test_missing_values_never_seen_in_fit_go_with_the_majority():
     assert_allclose(model.predict([[np.nan]]), model.predict([[0.0]]))
 
 
+@pytest.mark.parametrize(("loss", "quantile"), [("absolute_error", 0.5), ("quantile", 0.8)])
+def test_leaves_of_a_robust_loss_hold_quantiles_of_their_rows(loss, quantile):
+    X, y = friedman(300)
+    given = quantile if loss == "quantile" else None
+    model = GradientBoostingRegressor(loss, quantile=given, max_iter=1, learning_rate=1.0).fit(X, y)
+    leaf = model._ensemble.leaves(X)[:, 0]
+    for one in np.unique(leaf):
+        own = np.sort(y[leaf == one])
+        assert_allclose(model.predict(X[leaf == one]), own[int(np.ceil(quantile * len(own))) - 1])
+
+
 def categories(n=400):
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 12, n)
