@@ -77,6 +77,10 @@ def prepare_call(name: str, recipe: dict, params: dict):
             arguments |= built
         else:
             arguments[section] = built
+    if getattr(arguments.get(name), "warm_start", None):
+        from ml_core.cli.warm import warmed
+
+        arguments[name] = warmed(arguments[name], params, allowed)
     takes_out = next(iter(inspect.signature(function).parameters))
     check_arguments(function, {takes_out: None} | arguments, name)
     return function, arguments
