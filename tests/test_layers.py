@@ -24,7 +24,7 @@ NEIGHBOURS = {
     ("ml_core.runner", "ml_core.plan"), ("ml_core.settled", "ml_core.plan"),
     ("ml_core.schedule", "ml_core.plan"), ("ml_core.workspace", "ml_core.plan"),
     ("ml_core.__main__", "ml_core.cli"),
-    ("ml_core.tracking", "ml_core.plan"),
+    ("ml_core.tracking", "ml_core.plan"), ("ml_core.tracking", "ml_core.report"),
     ("ml_core.promotion", "ml_core.tracking"), ("ml_core.promotion", "ml_core.report"),
 }  # fmt: skip
 # a library -> the only places that may import it

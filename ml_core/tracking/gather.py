@@ -1,12 +1,11 @@
 """What the steps left on disk -> one Run."""
 
 import json
-import math
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from ml_core.tracking import lineage
+from ml_core.tracking import lineage, trials
 from ml_core.tracking.bundle import store_name
 from ml_core.tracking.run import Dataset, Model, Run, digest, flat, masked, without_secrets
 
@@ -30,12 +29,13 @@ def finished(work: Path, place: Path) -> tuple[Run, dict[str, str]]:
     chosen = {name: value for name, value in params.items() if name not in ASIDE}
     known = {"params": chosen, "outs": lineage.outputs(locked), "contents": contents}
     run = _described(Run(digest(known)), work, params, locked, place)
+    searched = trials.table(work, place) | trials.pictures(work, place)
     table = _json(work / "prepare" / "table.json") or _json(work / "ingest" / "table.json")
     return replace(
         run,
         params=run.params | flat({"best": _best(work)}),
         metrics=_metrics(work),
-        artifacts=run.artifacts | artifacts | _trials(work, place) | _trained_on(work, place),
+        artifacts=run.artifacts | artifacts | searched | _trained_on(work, place),
         dataset=_dataset(work, params, locked, table),
         model=model,
         tags=run.tags
@@ -156,20 +156,6 @@ def _artifacts(work):
     return found, skipped
 
 
-def _trials(work, place):
-    """The trials as a table that MLflow's page shows: {"columns": [...], "data": [[...], ...]}."""
-    path = work / "search" / "trials.parquet"
-    if not path.exists():
-        return {}
-    import polars as pl
-
-    frame = pl.read_parquet(path)
-    rows = [[_cell(cell) for cell in row] for row in frame.rows()]
-    text = json.dumps({"columns": frame.columns, "data": rows}, default=str, ensure_ascii=False)
-    (place / "trials.json").write_text(text, encoding="utf-8")
-    return {"trials.json": place / "trials.json"}
-
-
 def _trained_on(work, place):
     """The training rows' ids uint64, sorted; too many to send (over ten million) are found through DVC."""
     path = work / "prepare" / "train.parquet"
@@ -187,13 +173,6 @@ def _trained_on(work, place):
         return {}
     ids.write_parquet(place / TRAINED, statistics=False)
     return {TRAINED: place / TRAINED}
-
-
-def _cell(value):
-    """A cell as the page shows it: lists as text, nan as nothing."""
-    if isinstance(value, list | dict):
-        return json.dumps(value, default=str)
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _model(work, root):

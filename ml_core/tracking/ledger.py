@@ -1,5 +1,6 @@
 """MLflow's words and ours: names it takes, its runs as our Run, its errors as our reasons."""
 
+import getpass
 import json
 import re
 import tempfile
@@ -222,3 +223,18 @@ def _run_of_model(client, name):
     if "@" in name:
         return client.get_model_version_by_alias(*name.rsplit("@", 1)).run_id
     return client.get_model_version(*name.rsplit("/", 1)).run_id
+
+
+def open_run(client, experiment, run):
+    """A new run, KILLED from its first millisecond on."""
+    tags = {
+        RECEIPT: run.receipt,
+        INCOMPLETE: "true",
+        "mlflow.user": getpass.getuser(),
+        "mlflow.source.name": "mlcore run",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.git.commit": run.tags.get("git.sha", ""),
+    }
+    known = client.create_run(experiment, run.started or None, tags, run.name or None)
+    client.set_terminated(known.info.run_id, "KILLED")
+    return known

@@ -1,7 +1,6 @@
 """The MLflow tracker: one MLflow run a pipeline run, its model as a LoggedModel."""
 
 import contextlib
-import getpass
 import json
 import os
 import tempfile
@@ -10,7 +9,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ml_core.tracking import bundle, ledger, lineage, registry, store
+from ml_core.tracking import bundle, ledger, lineage, registry, store, trials
 from ml_core.tracking.ledger import INCOMPLETE, NOTE, RECEIPT
 from ml_core.tracking.run import Run, TrackerDown, from_json, masked
 
@@ -23,11 +22,13 @@ class Mlflow:
     """Records into the store at ``uri``; null: MLFLOW_TRACKING_URI, else mlflow.db in the checkout.
 
     A server gets ``patience`` seconds for each answer, and six times that for a run plus a second a MB.
+    The best ``children`` trials of a search become child runs.
     """
 
     uri: str | None = None
     experiment: str = "ml_core"
     patience: float = 5.0
+    children: int = 0
 
     def __post_init__(self):
         if self.uri and masked(self.uri) != self.uri:
@@ -37,6 +38,7 @@ class Mlflow:
             )
         if not self.patience > 0:
             raise ValueError(f"tracking.patience must be > 0 seconds, got {self.patience!r}")
+        trials.check(self.children)
 
     def record(self, run: Run) -> str:
         """Send the whole run; its run id. A run recorded before stays as it is, one cut short is completed.
@@ -51,9 +53,10 @@ class Mlflow:
             known = next(iter(client.search_runs([experiment], f"tags.`{RECEIPT}` = '{run.receipt}'")), None)
             if known is not None and INCOMPLETE not in known.data.tags:
                 return known.info.run_id
-            known = known or _open(client, experiment, run)
+            known = known or ledger.open_run(client, experiment, run)
             run_id = known.info.run_id
             self._fill(client, known, replace(run, run_id=run_id))
+            trials.keep_children(client, experiment, replace(run, run_id=run_id), self.children)
             client.set_terminated(run_id, run.status, run.ended or None)
             client.delete_tag(run_id, INCOMPLETE)
             return run_id
@@ -74,11 +77,10 @@ class Mlflow:
     def runs(self, limit: int = 100) -> list[Run]:
         """The last ``limit`` runs, newest first, as one query knows them: ``read`` knows more."""
         with self.client() as client:
-            newest = ["attributes.start_time DESC"]
-            found = client.search_runs(
-                ledger.experiments(client, self.experiment), max_results=max(1, limit), order_by=newest
-            )
-            return [ledger.brief(one) for one in found][:limit]
+            order, most = ["attributes.start_time DESC"], max(1, limit * (1 + self.children))
+            known = ledger.experiments(client, self.experiment)
+            found = client.search_runs(known, max_results=most, order_by=order)
+            return [ledger.brief(one) for one in found if trials.PARENT not in one.data.tags][:limit]
 
     def fetch(self, run_id: str, name: str, folder: Path) -> Path:
         """Copy the file ``name`` of a run into ``folder``; model.skops is its model, model MLflow's."""
@@ -187,20 +189,6 @@ def _make_store(uri, file):
             left.unlink(missing_ok=True)
         SqlAlchemyStore(uri.replace(f":///{file}", f":///{fresh}", 1), (file.parent / "mlruns").as_uri())
         fresh.replace(file)
-
-
-def _open(client, experiment, run):
-    """A new run, KILLED from its first millisecond on."""
-    tags = {
-        RECEIPT: run.receipt,
-        INCOMPLETE: "true",
-        "mlflow.user": getpass.getuser(),
-        "mlflow.source.name": "mlcore run",
-    }
-    tags |= {"mlflow.source.type": "LOCAL", "mlflow.source.git.commit": run.tags.get("git.sha", "")}
-    known = client.create_run(experiment, run.started or None, tags, run.name or None)
-    client.set_terminated(known.info.run_id, "KILLED")
-    return known
 
 
 def _describe(client, known, run, model_id):

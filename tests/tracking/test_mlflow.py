@@ -442,3 +442,27 @@ def test_kill_9_at_any_moment_leaves_whole_runs_and_none_that_seems_to_run(track
         assert len(run.outputs.model_outputs) == 1
     assert len(client.search_logged_models([ended[0].info.experiment_id])) == len(receipts)
     assert not list(Path().glob("mlflow.db.new*"))
+
+
+def test_the_best_trials_become_child_runs_once(tracker, client, make, tmp_path):
+    from dataclasses import replace
+
+    trials = [{"trial": i, "params": {"C": i}, "mean": i / 10, "spread": 0.1, "share": 1.0} for i in range(4)]
+    trials += [{"trial": 4, "params": {"C": 9}, "mean": None, "spread": None, "share": 1.0}]
+    trials += [{"trial": 5, "params": {"C": 8}, "mean": 5.0, "spread": 0.1, "share": 0.3}]
+    path = tmp_path / "exact.json"
+    path.write_text(json.dumps({"metric": "r2", "trials": trials}))
+    run = make()
+    run = replace(run, artifacts=run.artifacts | {"search/trials.json": path})
+    tracker = replace(tracker, children=2)
+    run_id = tracker.record(run)
+    assert tracker.record(run) == run_id
+    children = [one for one in all_runs(client) if one.data.tags.get("mlflow.parentRunId") == run_id]
+    assert sorted((one.data.params["C"], one.data.metrics["mean"]) for one in children) == [
+        ("2", 0.2),
+        ("3", 0.3),
+    ]
+    assert all(one.info.status == "FINISHED" for one in children)
+    assert [one.run_id for one in tracker.runs()] == [run_id]
+    with pytest.raises(ValueError, match="tracking.children: got 51, must be 0 to 50 runs"):
+        Mlflow(children=51)
