@@ -23,10 +23,10 @@ class NoWorseThanBaselines:
     metric: str | None = None
     margin: float = 0.0
     confidence: float = 0.95
-    rows: int = 50_000
+    rows: int = 20_000
     min_rows: int = 50
     min_class_rows: int = 8
-    resamples: int = 1000
+    resamples: int = 200
 
     def __post_init__(self):
         if not self.margin >= 0:

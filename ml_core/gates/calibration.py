@@ -25,7 +25,7 @@ class Calibrated:
     confidence: float = 0.95
     bins: int = 10
     resamples: int = 200
-    rows: int = 100_000
+    rows: int = 20_000
 
     def __post_init__(self):
         if not self.margin >= 0:

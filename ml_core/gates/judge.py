@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from ml_core.gates.duel import Duel
 from ml_core.gates.verdict import Verdict
+from ml_core.kernels.threads import alone
 from ml_core.outcome import CheckFailed
 from ml_core.progress import track
 
@@ -13,7 +14,8 @@ Gate = Callable[[Duel], Verdict]
 
 def judge(duel: Duel, gates: dict[str, Gate]) -> list[Verdict]:
     """All verdicts in the gates' order; one that refuses to judge (CheckFailed) has said no."""
-    return [_asked(name, gate, duel) for name, gate in track(gates.items(), "gates", total=len(gates))]
+    with alone():
+        return [_asked(name, gate, duel) for name, gate in track(gates.items(), "gates", total=len(gates))]
 
 
 def passed(verdicts: list[Verdict]) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from ml_core.gates.duel import Duel
 from ml_core.gates.verdict import Verdict
@@ -36,7 +37,7 @@ class Sane:
                 reason = f"probabilities do not sum to 1 in {bad} of {len(p)} rows, allowed are 0"
                 return Verdict("sane", False, reason, bad, 0)
         said = p.answer if p.score is None else p.score
-        distinct = len(np.unique(said, axis=0))
+        distinct = pl.from_numpy(np.ascontiguousarray(said)).n_unique()
         truths = self.distinct if p.truth is None else len(np.unique(p.truth))
         wanted = min(self.distinct, truths, len(p))
         passed = distinct >= wanted

@@ -27,7 +27,7 @@ class NoSliceWorse:
     confidence: float = 0.95
     min_rows: int = 30
     min_class_rows: int = 8
-    resamples: int = 1000
+    resamples: int = 200
 
     def __post_init__(self):
         if not self.margin >= 0:

@@ -33,11 +33,14 @@ def calibration_error(p, bins=10):
     score is reliability - resolution + uncertainty (Murphy 1973), but for the spread within bins.
     """
     said, came, binned = said_and_came(p)
-    member = np.equal.outer(binned(bins), np.arange(bins)).astype(float)
-    sums = np.hstack([member, member * said[:, None], member * came[:, None]])
+    place = binned(bins)
 
     def of(W):
-        rows, expected, seen = np.split(W @ sums, 3, axis=1)
+        at = (
+            place + bins * np.arange(len(W))[:, None]
+        ).ravel()  # counting costs a tenth of (n, 3 k) products
+        sums = [np.bincount(at, (W * part).ravel(), bins * len(W)) for part in (1.0, said, came)]
+        rows, expected, seen = (part.reshape(len(W), bins) for part in sums)
         n = rows.sum(axis=1)
         rate = ratio(seen.sum(axis=1), n)
         off = np.where(rows > 0, ratio((expected - seen) ** 2, rows), 0.0)

@@ -14,8 +14,10 @@ from ml_core.measure.bootstrap import resample
 from ml_core.measure.delong import delong
 from ml_core.measure.score import LOWER_IS_BETTER, METRICS, metrics_of
 
-WORK = 100_000_000  # rows drawn in all, seconds: of very many rows, fewer resamples are drawn
+WORK = 30_000_000  # rows drawn in all, seconds: of many rows, fewer resamples are drawn
 LEAST = 100  # resamples drawn at least
+MANY, BLOCKS = 100_000, 100  # beyond so many rows, these blocks take the place of resamples
+NONE = (float("nan"),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +26,7 @@ class Pair:
 
     Attributes
     ----------
-    metric, method : its name; DeLong, McNemar or bootstrap
+    metric, method : its name; DeLong, McNemar, bootstrap, or blocks for very many rows
     new, old : the values themselves; ``gain`` is new - old, or old - new where lower is better
     error : standard error of the gain; nan where the rows are too few to say
     drawn : (b,) resampled gains, whose spread is ``error``; None for the other methods
@@ -123,9 +125,22 @@ def _compared(new, old, parts, metrics, draws):
         if metric in short
     }
     rest = [metric for metric in metrics if metric not in short]
-    if rest:
-        found |= _by_bootstrap(sides, parts, rest, len(new), draws)
+    small = {name: rows for name, rows in parts.items() if len(rows) <= MANY}
+    for name in sides if rest else []:
+        if name not in small:
+            _merge(found, _by_blocks(name, sides[name], rest, draws[1]))
+        elif len(new) > MANY:  # draws of all rows would cost more than those of the part
+            own = {name: np.arange(len(parts[name]))}
+            fewer = max(min(draws[0], LEAST), min(draws[0], WORK // sum(map(len, small.values()))))
+            _merge(found, _by_bootstrap({name: sides[name]}, own, rest, len(parts[name]), (fewer, draws[1])))
+    if rest and len(new) <= MANY:
+        _merge(found, _by_bootstrap(sides, parts, rest, len(new), draws))
     return [found[metric] for metric in metrics]
+
+
+def _merge(found, more):
+    for metric, pairs in more.items():
+        found.setdefault(metric, {}).update(pairs)
 
 
 def _by_delong(new, old):
@@ -144,6 +159,37 @@ def _by_mcnemar(new, old):
     return Pair("accuracy", "McNemar", *values, error, n, discordant=(won, lost))
 
 
+def _by_blocks(name, sides, metrics, seed):
+    """Very many rows: the gain of each of BLOCKS random parts, whose spread is that of the whole times 10.
+
+    Costs one pass over the rows, and holds for what is nearly a mean over rows ("sectioning", Asmussen and
+    Glynn 2007, Stochastic Simulation, III.4).
+    """
+    new, old = sides
+    order = np.random.default_rng(seed).permutation(len(new))
+    whole = [metrics_of(p)(np.ones((1, len(p)))) for p in sides]
+    gains = {metric: [] for metric in metrics}
+    for block in np.array_split(order, BLOCKS):
+        ones = np.ones((1, len(block)))
+        values = [metrics_of(p.take(block))(ones) for p in sides]
+        for metric in metrics:
+            gains[metric].append(values[0].get(metric, NONE)[0] - values[1].get(metric, NONE)[0])
+    pairs = {}
+    for metric in metrics:
+        if lacking := [p for p in whole if metric not in p]:
+            raise KeyError(f"no {metric} here; there are {', '.join(lacking[0])}")
+        error = _spread(np.array(gains[metric])) / BLOCKS**0.5
+        values = [float(p[metric][0]) for p in whole]
+        pairs[metric] = {name: Pair(metric, "blocks", *values, error, len(new))}
+    return pairs
+
+
+def _spread(gains):
+    """Standard deviation of those that are defined; nan when under half of them are."""
+    good = gains[~np.isnan(gains)]
+    return float(np.std(good, ddof=1)) if 2 * len(good) > max(len(gains), 2) else float("nan")
+
+
 def _by_bootstrap(sides, parts, metrics, n, draws):
     resamples, seed = draws
     most = WORK // max(sum(len(part) for part in parts.values()), 1)
@@ -159,10 +205,8 @@ def _by_bootstrap(sides, parts, metrics, n, draws):
         for metric in metrics:
             gains = drawn[name, 0][metric] - drawn[name, 1][metric]
             gains = -gains if metric in LOWER_IS_BETTER else gains
-            good = gains[~np.isnan(gains)]
-            error = float(np.std(good, ddof=1)) if 2 * len(good) > max(len(gains), 2) else float("nan")
             values = [float(plain[name, k][metric][0]) for k in (0, 1)]
-            pairs[metric][name] = Pair(metric, "bootstrap", *values, error, len(new), gains)
+            pairs[metric][name] = Pair(metric, "bootstrap", *values, _spread(gains), len(new), gains)
     return pairs
 
 

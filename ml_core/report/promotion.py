@@ -5,6 +5,7 @@ import json
 from ml_core.gates.duel import Contender, Duel
 from ml_core.gates.judge import passed
 from ml_core.gates.verdict import Verdict
+from ml_core.kernels.threads import alone
 from ml_core.report import versus
 from ml_core.report.document import BAD, GOOD, Cell, Document, Section, cell
 
@@ -22,10 +23,12 @@ def document(duel: Duel | None, verdicts: list[Verdict], resamples: int = 1000) 
         return Document("Promotion", lead, tone, [_verdicts(verdicts)])
     known = {verdict.gate: verdict for verdict in verdicts}
     drawn = versus.slices(known["slices"].rows) if "slices" in known else []
+    with alone():
+        measured = versus.metrics(duel, resamples)
     sections = [
         _verdicts(verdicts),
         _contenders(duel),
-        versus.metrics(duel, resamples),
+        measured,
         *(_rows(verdict) for verdict in verdicts if verdict.rows),
         Section("Charts", "Both models on the same rows.", charts=[*versus.charts(duel), *drawn]),
     ]

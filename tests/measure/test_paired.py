@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import binomtest, norm
 from sklearn.metrics import mean_absolute_error, roc_auc_score
 
-from ml_core.measure import mcnemar
+from ml_core.measure import mcnemar, paired
 from ml_core.measure.delong import delong
 from ml_core.measure.families import holm
 from ml_core.measure.paired import compare, compare_all, compare_parts
@@ -191,6 +191,22 @@ def test_one_in_twenty_equal_pairs_seems_better_and_the_detectable_gain_is_found
     # a true gain of this size is found with power .8: it lies (z + z) errors away
     assert pair.detectable() == pytest.approx((1.6449 + 0.8416) * pair.error, rel=1e-3)
     assert pair.rows_for(pair.detectable() / 2) == pytest.approx(4 * pair.n, abs=1)
+
+
+@pytest.mark.parametrize("metric", ["rmse", "r2", "median_absolute_error"])
+def test_blocks_of_very_many_rows_spread_as_the_bootstrap_does(metric, monkeypatch):
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=8000)
+    new, old = (Predictions("regression", truth + s * rng.normal(size=8000), truth) for s in (0.9, 1.0))
+    halves = {None: np.arange(8000), "first": np.arange(2000)}
+    plain = compare_parts(new, old, halves, metric, 300)
+    monkeypatch.setattr(paired, "MANY", 4000)
+    found = compare_parts(new, old, halves, metric, 300)
+    assert found[None].method == "blocks" and found["first"].method == "bootstrap"
+    for name, pair in found.items():
+        assert pair.gain == plain[name].gain
+        assert pair.error == pytest.approx(plain[name].error, rel=0.25)
+    assert found[None].drawn is None and found[None].above() < 1e-6
 
 
 @settings(max_examples=50)
