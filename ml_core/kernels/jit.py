@@ -21,7 +21,8 @@ def folder():
     for path in sorted(here.glob("*.py")):
         text = path.read_bytes()
         if (
-            path.name in ("jit.py", "records.py", "trees.py", "formulas.py", "prefetch.py")
+            path.name
+            in ("jit.py", "records.py", "forest_records.py", "trees.py", "formulas.py", "prefetch.py")
             or b"from ml_core.kernels.jit import" in text
         ):
             digest.update(path.name.encode() + text)

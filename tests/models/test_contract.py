@@ -20,6 +20,7 @@ OPTIONS = options()
 BATCHED = [option for option in OPTIONS if hasattr(option.make(), "score_many")]
 WEIGHTS = "scikit-learn's own: rows are drawn or binned, so that a weight of 2 is not a row twice"
 LEAVES = "min_samples_leaf counts rows, whatever they weigh, as scikit-learn's does"
+DRAWN = "rows are drawn by their weights, as scikit-learn does, so a weight of 2 is not a row twice"
 STOPS = "stops within tol=1e-3, as libsvm does, from another side (scikit-learn excuses it too)"
 # (class, check): why it cannot pass. Any other check that fails is a bug.
 EXCUSES = {
@@ -28,10 +29,10 @@ EXCUSES = {
     ("CostThresholdClassifier", "check_classifiers_train"): "its threshold is not 0.5 (scikit-learn's too)",
     ("SVC", "check_sample_weight_equivalence_on_dense_data"): STOPS,
     ("SVC", "check_sample_weight_equivalence_on_sparse_data"): STOPS,
-    ("RandomForestClassifier", "check_sample_weight_equivalence_on_dense_data"): WEIGHTS,
-    ("RandomForestClassifier", "check_sample_weight_equivalence_on_sparse_data"): WEIGHTS,
-    ("RandomForestRegressor", "check_sample_weight_equivalence_on_dense_data"): WEIGHTS,
-    ("RandomForestRegressor", "check_sample_weight_equivalence_on_sparse_data"): WEIGHTS,
+    ("RandomForestClassifier", "check_sample_weight_equivalence_on_dense_data"): DRAWN,
+    ("RandomForestClassifier", "check_sample_weight_equivalence_on_sparse_data"): DRAWN,
+    ("RandomForestRegressor", "check_sample_weight_equivalence_on_dense_data"): DRAWN,
+    ("RandomForestRegressor", "check_sample_weight_equivalence_on_sparse_data"): DRAWN,
     ("GradientBoostingClassifier", "check_sample_weight_equivalence_on_dense_data"): LEAVES,
     ("KMeans", "check_sample_weight_equivalence_on_dense_data"): WEIGHTS,
     ("KMeans", "check_sample_weight_equivalence_on_sparse_data"): WEIGHTS,

@@ -1,0 +1,163 @@
+"""Grow the trees of a model: which rows each draws, which thread grows it, and what is kept of it.
+
+Letters: n rows, d columns, t trees, m nodes of all trees, q columns of a leaf's value.
+A tree is grown by one thread, and trees are spread over threads. A single tree of many rows is grown from
+the top to nodes of an eighth of them, and those are spread; whether it is depends on its rows alone.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ml_core.kernels import forest_records as records
+from ml_core.kernels import workers
+from ml_core.kernels.trees import Trees, join
+from ml_core.models import forest_job
+from ml_core.models.forest_job import Grown, Limits, Target
+
+LARGE = 1 << 16  # rows from which on a single tree is shared out
+SHARES = 8
+
+
+@dataclass
+class Draw:
+    """Which rows a tree is grown on: all with their weights (n,), or ``count`` draws by them.
+
+    counted: whether rows are drawn; balance: whether classes then weigh alike.
+    """
+
+    n: int
+    weight: np.ndarray | None = None
+    counted: bool = False
+    count: int = 0
+    balance: bool = False
+
+    def of(self, seed, target):
+        """Weights (n,) float64 of the tree with this seed; 0 where it does not see a row."""
+        if not self.counted:
+            return np.ones(self.n) if self.weight is None else self.weight
+        rng = np.random.default_rng(int(seed))
+        if self.weight is None:
+            rows = rng.integers(0, self.n, self.count)
+        else:
+            reached = np.cumsum(self.weight)
+            rows = np.searchsorted(reached, rng.random(self.count) * reached[-1], side="right")
+        times = np.bincount(np.minimum(rows, self.n - 1), minlength=self.n).astype(np.float64)
+        if self.balance:
+            drawn = np.bincount(target.what, times, target.q)
+            share = np.where(
+                drawn > 0, drawn.sum() / (np.count_nonzero(drawn) * np.maximum(drawn, 1e-300)), 0
+            )
+            times *= share[target.what]
+        return times
+
+
+@dataclass
+class Ground:
+    """What all trees of a fit share. columns (d, n) uint8, missing (d,) uint8, monotone (d,) int8."""
+
+    columns: np.ndarray
+    missing: np.ndarray
+    monotone: np.ndarray
+    target: Target
+    limits: Limits
+    draw: Draw
+    local: bool = field(init=False)
+
+    def __post_init__(self):
+        # copying codes pays where most of them are looked at
+        d = len(self.columns)
+        self.local = d <= 64 or 8 * self.limits.columns >= d
+
+    @property
+    def shift(self):
+        """Bits of a packed weight: what rows, each counted once, leave of 62."""
+        return 62 - max(int(self.draw.n).bit_length(), 1)
+
+
+def grow_all(ground, seeds, n_threads, grow):
+    """Trees of these seeds -> [Grown], in their order."""
+    if len(seeds) == 1 and ground.draw.n >= LARGE and ground.limits.leaves == 0:
+        return [_grow_large(ground, seeds[0], n_threads, grow)]
+    return workers.each(lambda seed: _grow(ground, seed, grow), seeds, n_threads)
+
+
+def _start(ground, seed):
+    target, shift = ground.target, ground.shift
+    rows, what, weight, sums, unit = forest_job.packed(target, ground.draw.of(seed, target), shift)
+    total = int((sums if target.q else sums[1:]).sum()) & ((1 << shift) - 1)
+    rules = forest_job.rules_of(ground.limits, target, shift, total)
+    columns = ground.columns
+    job = records.Job(columns, columns.reshape(-1), ground.missing, ground.monotone, rows, what, weight)
+    rules["monotone"] = ground.monotone.any()
+    return job, rules, sums, unit
+
+
+def _grow(ground, seed, grow):
+    job, rules, sums, unit = _start(ground, seed)
+    nodes, stats = forest_job.root_of(len(job.rows), sums, seed)
+    room = records.new_room(len(job.rows), len(job.columns), rules, ground.local)
+    m = grow(job, rules, nodes, stats, room)
+    return Grown(nodes[:m].copy(), stats[:m].copy(), unit, ground.shift)
+
+
+def _grow_large(ground, seed, n_threads, grow):
+    job, rules, sums, unit = _start(ground, seed)
+    nodes, stats = forest_job.root_of(len(job.rows), sums, seed)
+    rules["open_rows"] = max(len(job.rows) // SHARES, records.COMPACT)  # codes not copied yet
+    room = records.new_room(len(job.rows), len(job.columns), rules, ground.local)
+    m = grow(job, rules, nodes, stats, room)
+    top, top_sums = nodes[:m].copy(), stats[:m].copy()
+    rules["open_rows"] = 0
+    del room, nodes, stats
+    waiting = np.flatnonzero(top["left"] == records.OPEN)
+
+    def below(node):
+        stretch = slice(int(top["start"][node]), int(top["start"][node] + top["rows"][node]))
+        own = job._replace(rows=job.rows[stretch], what=job.what[stretch], weight=job.weight[stretch])
+        nodes, stats = forest_job.root_of(len(own.rows), top_sums[node], 0)
+        nodes[0] = top[node]
+        nodes[0]["start"], nodes[0]["left"] = 0, records.NONE
+        room = records.new_room(len(own.rows), len(own.columns), rules, ground.local)
+        m = grow(own, rules, nodes, stats, room)
+        return nodes[:m].copy(), stats[:m].copy()
+
+    order = waiting[np.argsort(-top["rows"][waiting], kind="stable")]  # the largest first, so that none lags
+    parts = workers.each(below, order.tolist(), n_threads)
+    return Grown(*_spliced(top, top_sums, order, parts), unit, ground.shift)
+
+
+def _spliced(top, top_sums, places, parts):
+    """One tree of a top and the trees below some of its nodes: a part's root takes its place there."""
+    at, nodes, sums = len(top), [top], [top_sums]
+    for place, (own, own_sums) in zip(places, parts, strict=True):
+        own["left"] = np.where(own["left"] >= 0, own["left"] + at - 1, records.NONE)
+        top[place] = own[0]
+        nodes.append(own[1:])
+        sums.append(own_sums[1:])
+        at += len(own) - 1
+    return np.concatenate(nodes), np.concatenate(sums)
+
+
+def trees_of(grown, ground, bins):
+    """[Grown] -> Trees and what else is known of their nodes: gain, weight (m,) float64, rows (m,) int32."""
+    flat, facts = [], []
+    for one in grown:
+        nodes, m = one.nodes, len(one.nodes)
+        value, weight, gain = forest_job.described(one, ground.target, ground.limits.criterion)
+        leaf = nodes["left"] < 0
+        column = np.where(leaf, 0, nodes["column"]).astype(np.int32)
+        cut = np.where(leaf, 0, nodes["cut"]).astype(np.uint8)
+        threshold = np.where(leaf, 0.0, bins.thresholds(column, cut.astype(np.int64)))
+        left = np.where(leaf, np.arange(m), nodes["left"]).astype(np.int32)
+        missing_left = ~leaf & (nodes["missing_left"] == 1)
+        flat.append(
+            Trees(
+                column, cut, threshold, left, missing_left, np.full(m, -1, np.int32),
+                np.zeros((0, 4), np.uint64), value, np.array([0, m]), np.zeros(1, np.int32),
+            )
+        )  # fmt: skip
+        facts.append((np.where(leaf, 0.0, gain), weight, nodes["rows"].astype(np.int32)))
+    whole = join(flat, ground.target.q or 1)
+    gain, weight, rows = (np.concatenate(some) for some in zip(*facts, strict=True))
+    return whole, {"gain": gain, "weight": weight, "rows": rows}
