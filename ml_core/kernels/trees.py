@@ -58,6 +58,23 @@ def part(trees, first, last):
     )
 
 
+def side_by_side(left, right):
+    """Children anywhere, left < 0 in leaves -> the nodes level by level (m,), and their left (m,), own index
+    in a leaf, so that right is left + 1.
+    """
+    order, new_left, level, at, end = [], [], np.zeros(1, np.int64), 0, 1
+    while len(level):
+        inner = left[level] >= 0
+        below = np.arange(inner.sum()) * 2 + end
+        own = np.arange(at, at + len(level))
+        own[inner] = below
+        order.append(level)
+        new_left.append(own)
+        at, end = at + len(level), end + 2 * len(below)
+        level = np.column_stack([left[level[inner]], right[level[inner]]]).ravel()
+    return np.concatenate(order), np.concatenate(new_left)
+
+
 def refuse(trees, n_columns, bins, width):
     """ValueError unless every index stays inside its array and every walk ends.
 

@@ -11,12 +11,13 @@ import numpy as np
 
 from ml_core.kernels import forest_records as records
 from ml_core.kernels import workers
-from ml_core.kernels.trees import Trees, join
+from ml_core.kernels.trees import Trees, join, side_by_side
 from ml_core.models import forest_job
 from ml_core.models.forest_job import Grown, Limits, Target
 
 LARGE = 1 << 16  # rows from which on a single tree is shared out
 SHARES = 8
+ENTRIES = 1 << 17  # rows of all trees that NumPy takes down at once
 
 
 @dataclass
@@ -76,10 +77,37 @@ class Ground:
 
 
 def grow_all(ground, seeds, n_threads, grow):
-    """Trees of these seeds -> [Grown], in their order."""
+    """Trees of these seeds -> [Grown], in their order; grow: ``forest_grow.grow``, or None for NumPy."""
+    if grow is None:
+        return _grow_plainly(ground, seeds)
     if len(seeds) == 1 and ground.draw.n >= LARGE and ground.limits.leaves == 0:
         return [_grow_large(ground, seeds[0], n_threads, grow)]
     return workers.each(lambda seed: _grow(ground, seed, grow), seeds, n_threads)
+
+
+def _grow_plainly(ground, seeds):
+    from ml_core.kernels import forest_plain
+
+    found, step = [], max(1, ENTRIES // max(1, ground.draw.n))
+    for first in range(0, len(seeds), step):
+        some = seeds[first : first + step]
+        starts = [_start(ground, seed) for seed in some]
+        jobs = [(job.rows, job.what, job.weight, sums) for job, _, sums, _ in starts]
+        rules = ground.columns, ground.missing, starts[0][1]
+        for (_, _, _, unit), tree in zip(
+            starts, forest_plain.grow_level_by_level(jobs, rules, np.array(some, np.uint64)), strict=True
+        ):
+            found.append(Grown(*tree, unit, ground.shift))
+    return found
+
+
+def _level_by_level(nodes, sums):
+    """A tree's nodes and sums level by level, children in the order of parents, as NumPy grows them."""
+    left = nodes["left"]
+    order, new = side_by_side(left, left + 1)
+    nodes, sums = nodes[order], sums[order]
+    nodes["left"] = np.where(nodes["left"] >= 0, new, records.NONE)
+    return nodes, sums
 
 
 def _start(ground, seed):
@@ -98,7 +126,7 @@ def _grow(ground, seed, grow):
     nodes, stats = forest_job.root_of(len(job.rows), sums, seed)
     room = records.new_room(len(job.rows), len(job.columns), rules, ground.local)
     m = grow(job, rules, nodes, stats, room)
-    return Grown(nodes[:m].copy(), stats[:m].copy(), unit, ground.shift)
+    return Grown(*_level_by_level(nodes[:m], stats[:m]), unit, ground.shift)
 
 
 def _grow_large(ground, seed, n_threads, grow):
@@ -124,7 +152,7 @@ def _grow_large(ground, seed, n_threads, grow):
 
     order = waiting[np.argsort(-top["rows"][waiting], kind="stable")]  # the largest first, so that none lags
     parts = workers.each(below, order.tolist(), n_threads)
-    return Grown(*_spliced(top, top_sums, order, parts), unit, ground.shift)
+    return Grown(*_level_by_level(*_spliced(top, top_sums, order, parts)), unit, ground.shift)
 
 
 def _spliced(top, top_sums, places, parts):

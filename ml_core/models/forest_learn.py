@@ -4,7 +4,6 @@ Letters: n rows, d columns, t trees, q classes.
 """
 
 import warnings
-from importlib import import_module
 from numbers import Integral
 
 import numpy as np
@@ -22,7 +21,7 @@ from ml_core.models.forest_methods import limits_of, monotone_of, read, refuse_c
 from ml_core.models.labels import encoded
 from ml_core.models.weights import row_weights
 
-SECONDS = 1.2e-6  # NumPy takes for a row, a column looked at and a tree
+SECONDS = 4e-7  # NumPy takes for a row, a column looked at and a level of a tree
 
 
 def read_classes(model, X, y, sample_weight, known):
@@ -104,10 +103,26 @@ def ground_of(model, data, draw, q, random):
     return Ground(columns, bins.counts.astype(np.uint8), monotone, target, limits, draw), codes
 
 
-def grower(kernels):
-    """The function that grows a tree beside these kernels."""
-    plain = kernels.__name__.endswith("plain")
-    return import_module("ml_core.kernels.forest_plain" if plain else "ml_core.kernels.forest_grow").grow
+def growth(kernels):
+    """The function that grows a tree beside these kernels; None for NumPy."""
+    if kernels.__name__.endswith("plain"):
+        return None
+    from ml_core.kernels.forest_grow import grow
+
+    return grow
+
+
+def seconds(model, n, d, random):
+    """What NumPy takes about to grow the trees; inf where it cannot."""
+    limits = limits_of(model, n, d, random)
+    if (
+        model.criterion not in ("gini", "squared_error")
+        or model.max_leaf_nodes
+        or model.monotonic_cst is not None
+    ):
+        return np.inf
+    levels = min(limits.depth or np.inf, 2 * np.log2(max(2, n / limits.leaf)))
+    return SECONDS * n * limits.columns * levels * getattr(model, "n_estimators", 1)
 
 
 def learn(model, data, draw, seeds, random):
@@ -118,12 +133,14 @@ def learn(model, data, draw, seeds, random):
     X, y = data
     q = getattr(model, "n_classes_", 0)
     first = int(np.random.default_rng(int(seeds[0]) if len(seeds) else 0).integers(2**62))
-    with kernels_for(np.inf) as (kernels, _):
+    with kernels_for(seconds(model, *X.shape, random)) as (kernels, _):
         bins = bins_of(model, X, draw.weight, first)
         ground, codes = ground_of(model, (X, y, bins, kernels), draw, q, random)
         grown = forest_fit.grow_all(
-            ground, seeds, workers.count(getattr(model, "n_jobs", None)), grower(kernels)
+            ground, seeds, workers.count(getattr(model, "n_jobs", None)), growth(kernels)
         )
+    if model.__dict__.pop("_keep_grown", False):
+        model._grown = (grown, ground)
     if model.ccp_alpha > 0:
         grown = [prune(one, ground, model.ccp_alpha) for one in grown]
     trees, facts = forest_fit.trees_of(grown, ground, bins)

@@ -6,7 +6,7 @@ that a node has. Missing values go to the side that gains, in each split anew.
 Letters: n rows, d columns, m nodes, q classes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -16,7 +16,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from ml_core.kernels.trees import part
 from ml_core.models import forest_methods as methods
-from ml_core.models.ensemble import Ensemble
 from ml_core.models.forest_fit import Draw
 from ml_core.models.forest_grid import score_grid
 from ml_core.models.forest_learn import class_weight_of, learn, path_of, read_classes, read_values
@@ -95,7 +94,7 @@ def trees_apart(self):
     for i in range(len(trees.output)):
         tree, nodes = kind(**shared), slice(trees.start[i], trees.start[i + 1])
         vars(tree).update({name: getattr(self, name) for name in learned if hasattr(self, name)})
-        tree._ensemble = Ensemble(self._ensemble.bins, part(trees, i, i + 1), self._ensemble.width)
+        tree._ensemble = replace(self._ensemble, trees=part(trees, i, i + 1))
         tree._facts = {name: fact[nodes] for name, fact in self._facts.items()}
         found.append(tree)
     return found

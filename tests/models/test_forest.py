@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import ensemble, tree
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
+from ml_core.kernels import workers
 from ml_core.models.extra_trees import ExtraTreesClassifier, ExtraTreesRegressor
 from ml_core.models.forest import RandomForestClassifier, RandomForestRegressor
 from ml_core.models.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -55,7 +56,7 @@ def test_the_pruning_path_is_scikit_learns(task):
         kinds = DecisionTreeRegressor, tree.DecisionTreeRegressor
     else:
         X, y = load_breast_cancer(return_X_y=True)
-        X, kinds = X > np.median(X, axis=0), (DecisionTreeClassifier, tree.DecisionTreeClassifier)
+        X, kinds = np.median(X, axis=0) < X, (DecisionTreeClassifier, tree.DecisionTreeClassifier)
     X = X.astype(float)
     ours, theirs = (kind(max_leaf_nodes=8, random_state=0) for kind in kinds)
     mine, other = (one.cost_complexity_pruning_path(X, y) for one in (ours, theirs))
@@ -70,8 +71,8 @@ def test_one_and_two_threads_give_the_same_bits(kind, monkeypatch):
     X, y = load_diabetes(return_X_y=True)
     y = y if kind in REGRESSORS else (y > 140).astype(int)
     found = []
-    for threads in ("1", "2"):
-        monkeypatch.setenv("NUMBA_NUM_THREADS", threads)
+    for threads in (1, 2):
+        monkeypatch.setattr(workers, "count", lambda _=None, threads=threads: threads)
         model = few(kind).fit(X, y)
         found.append([*model._ensemble.trees, model.predict(X)])
     for one, two in zip(*found, strict=True):
@@ -87,8 +88,8 @@ def test_a_large_single_tree_is_the_same_on_one_and_two_threads(monkeypatch):
     whole = DecisionTreeClassifier(random_state=0).fit(X, y)
     monkeypatch.setattr(forest_fit, "LARGE", 1000)
     found = []
-    for threads in ("1", "2"):
-        monkeypatch.setenv("NUMBA_NUM_THREADS", threads)
+    for threads in (1, 2):
+        monkeypatch.setattr(workers, "count", lambda _=None, threads=threads: threads)
         found.append(DecisionTreeClassifier(random_state=0).fit(X, y))
     for one, two in zip(found[0]._ensemble.trees, found[1]._ensemble.trees, strict=True):
         assert_array_equal(one, two)
