@@ -6,7 +6,7 @@ Letters: n rows, d columns, q classes.
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from ml_core.models import forest_methods as methods
-from ml_core.models.forest import CLASSES, VALUES, fit_classes, fit_values
+from ml_core.models.forest_estimator import CLASSES, VALUES, fit_classes, fit_values
 from ml_core.models.forest_grid import score_grid
 from ml_core.models.forest_quantiles import predict_or_quantiles
 from ml_core.models.tree import trees_apart
