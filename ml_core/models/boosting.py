@@ -8,7 +8,6 @@ from numbers import Real
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from ml_core.models.boosting_fit import Problem, fit, raw_of, stages
 from ml_core.models.boosting_grid import score_grid
@@ -146,12 +145,10 @@ class GradientBoostingRegressor(RegressorMixin, BaseEstimator):
 
     def predict(self, X):
         """X (n, d) -> (n,)."""
-        check_is_fitted(self)
         return self._mean(raw_of(self, X))
 
     def staged_predict(self, X):
         """Yield ``predict(X)`` after each round."""
-        check_is_fitted(self)
         yield from map(self._mean, stages(self, X))
 
     @property
@@ -263,24 +260,20 @@ class GradientBoostingClassifier(ClassifierMixin, BaseEstimator):
 
     def decision_function(self, X):
         """Raw predictions (n,), or (n, classes) for more than two."""
-        check_is_fitted(self)
         raw = raw_of(self, X)
         return raw[:, 0].copy() if raw.shape[1] == 1 else raw
 
     def predict_proba(self, X):
         """X (n, d) -> probabilities (n, classes)."""
-        check_is_fitted(self)
         return self._shares(raw_of(self, X))
 
     def predict(self, X):
         """X (n, d) -> labels (n,)."""
-        check_is_fitted(self)
         raw = raw_of(self, X)
         return self.classes_[(raw[:, 0] > 0).astype(int) if raw.shape[1] == 1 else raw.argmax(axis=1)]
 
     def staged_predict_proba(self, X):
         """Yield ``predict_proba(X)`` after each round."""
-        check_is_fitted(self)
         yield from map(self._shares, stages(self, X))
 
     @property

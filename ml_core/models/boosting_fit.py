@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from ml_core.kernels.trees import empty, join, part
 from ml_core.models import binning
@@ -15,7 +16,7 @@ from ml_core.models.boosting_rounds import Rounds
 from ml_core.models.boosting_rules import groups_of, monotone_of, most_leaves
 from ml_core.models.boosting_watch import Watch, split_off, stops
 from ml_core.models.engine import kernels_for, threads_for
-from ml_core.models.ensemble import Ensemble
+from ml_core.models.ensemble import FEW, Ensemble
 from ml_core.models.names import categorical_mask, read
 
 # seconds NumPy takes, on one core: for a node; for a bin of a node's column; for a value of one row, a level
@@ -166,11 +167,29 @@ def run(model, rounds, watch):
     model.n_iter_, model.n_trees_per_iteration_ = len(trees.output) // q, q
 
 
+def ready(model, X):
+    """Whether X is a few rows of a plain array that needs no conversion: a service asks so, and checking them
+    the long way costs far more than walking the trees.
+    """
+    return (
+        type(X) is np.ndarray
+        and X.dtype in (np.float64, np.float32)
+        and X.ndim == 2
+        and 0 < len(X) <= FEW
+        and X.shape[1] == model.n_features_in_
+        and "feature_names_in_" not in model.__dict__
+        and not np.isinf(X).any()
+    )
+
+
 def raw_of(model, X):
     """Raw predictions (n, q) of X, checked."""
     if "_raw" in model.__dict__:
         return model._raw
-    X = read(model, X, reset=False)
+    if "_ensemble" not in model.__dict__:
+        check_is_fitted(model)  # says so
+    if not ready(model, X):
+        X = read(model, X, reset=False)
     raw = np.tile(model._start, (len(X), 1))
     model._ensemble.add(X, raw)
     return raw
@@ -178,6 +197,7 @@ def raw_of(model, X):
 
 def stages(model, X):
     """Raw predictions (n, q) after each round, one array that changes."""
+    check_is_fitted(model)
     X, ensemble, q = read(model, X, reset=False), model._ensemble, len(model._start)
     raw = np.tile(model._start, (len(X), 1))
     with ensemble.kernels(len(X)) as (kernels, _):

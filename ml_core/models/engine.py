@@ -38,3 +38,8 @@ def kernels_for(seconds, most=None):
 def threads_for(n_numbers):
     """Threads at most for work on so many numbers at a time: one, or None for all we may use."""
     return 1 if n_numbers < ALONE else None
+
+
+def loaded():
+    """The compiled kernels if they are there already, else None; for work too short to ask about threads."""
+    return sys.modules.get(COMPILED)

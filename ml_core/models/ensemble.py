@@ -10,7 +10,7 @@ import numpy as np
 from ml_core.kernels import trees as flat
 from ml_core.kernels.trees import Trees
 from ml_core.models.binning import Bins
-from ml_core.models.engine import kernels_for, threads_for
+from ml_core.models.engine import kernels_for, loaded, threads_for
 
 STEP = 4e-8  # seconds NumPy takes for a row in a tree a level, and for a value to be binned, on one core
 FEW = 8  # rows that are walked as they are, without binning them
@@ -54,11 +54,11 @@ class Ensemble:
 
     def add(self, X, raw):
         """raw (n, q) += the leaves' values of X (n, d) float, nan for missing."""
+        if len(X) <= FEW and (kernels := loaded()):
+            self._add_few(np.ascontiguousarray(X, np.float64), raw, kernels)
+            return
         with self.kernels(len(X)) as (kernels, _):
-            if len(X) > FEW or kernels.__name__.endswith("plain"):
-                self.add_coded(self.bins.codes(X, kernels), raw, kernels)
-            else:
-                self._add_few(np.ascontiguousarray(X, np.float64), raw, kernels)
+            self.add_coded(self.bins.codes(X, kernels), raw, kernels)
 
     def _add_few(self, X, raw, kernels):
         codes = np.zeros(X.shape, np.uint8)
