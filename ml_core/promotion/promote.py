@@ -87,8 +87,10 @@ def promote(asked: Asked, tracking, registry, place: Path) -> Decision:
             asked.run.run_id, candidate.version, head and head.version, verdicts,
             place / f"judged{turn}", duel,
         )  # fmt: skip
-        evidence.write(decision)
-        if asked.dry_run or _committed(asked, decision, known, registry, candidate):
+        if asked.dry_run:
+            evidence.write(decision)
+            return decision
+        if _committed(asked, decision, known, registry, candidate):
             return decision
         moved = history.read(registry).head
         asked.tell(f"version {moved.version} became champion meanwhile, by {moved.by}; judging against it")
@@ -156,6 +158,9 @@ def _served(asked, candidate):
 
 def _committed(asked, decision, known, registry, candidate):
     """Send the evidence, then move; False where the champion is no longer the one judged against."""
+    if len(history.read(registry).entries) != len(known.entries):
+        return False  # no report about a champion of yesterday
+    evidence.write(decision)
     where = evidence.send(decision, registry, asked)
     with registry.held():
         now = history.settle(registry, asked.who)

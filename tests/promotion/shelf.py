@@ -19,6 +19,7 @@ class Shelf:
     params: dict = field(default_factory=dict)
     alias: dict = field(default_factory=dict)
     kept: dict = field(default_factory=dict)  # version -> Version
+    made: int = 0  # a number is never given again
     tags: dict = field(default_factory=dict)
     sent: list = field(default_factory=list)
     step: object = staticmethod(lambda what: None)
@@ -56,7 +57,8 @@ class Shelf:
         for one in self.kept.values():
             if one.run_id == run_id:
                 return one
-        version = Version(str(len(self.kept) + 1), run_id, 1000 * len(self.kept), dict(tags))
+        self.made += 1
+        version = Version(str(self.made), run_id, 1000 * self.made, dict(tags))
         self.kept[version.version] = version
         return version
 
