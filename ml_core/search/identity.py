@@ -24,7 +24,8 @@ def parts(problem, space, settings, data: list[Path]) -> dict[str, str]:
         "features": digest(described(problem.features)),
         "model": digest(described(problem.estimator)),
         "scoring": digest(scoring),
-        "strategy": digest([repr(settings.strategy), settings.trial_timeout, settings.warm_start]),
+        "strategy": digest(repr(settings.strategy)),
+        "trial_timeout": digest(settings.trial_timeout),
         "code": digest([_own(), {name: _version(name) for name in sorted(_modules(things))}]),
     }
 
@@ -35,6 +36,8 @@ def described(thing):
         return {str(name): described(value) for name, value in thing.items()}
     if isinstance(thing, list | tuple):
         return [described(value) for value in thing]
+    if isinstance(thing, np.ndarray) and thing.dtype != object:  # its repr leaves most of it out
+        return [str(thing.dtype), list(thing.shape), hashlib.sha256(thing.tobytes()).hexdigest()]
     if isinstance(thing, partial):
         return [described(thing.func), described(thing.args), described(thing.keywords)]
     if hasattr(thing, "get_params") and not isinstance(thing, type):

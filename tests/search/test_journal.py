@@ -257,6 +257,10 @@ def test_identity_holds_what_decides_a_score(tmp_path):
     assert changed(problem=replace(problem(Ridge()), scorer="neg_mean_squared_error")) == {"scoring"}
     assert changed(problem=replace(problem(Ridge()), folds=Folds("kfold", 4).pairs(60))) == {"folds"}
     assert changed(settings=Settings(Random(12, seed=4))) == {"strategy"}
+    assert changed(settings=replace(settings, trial_timeout=3.0)) == {"trial_timeout"}
+    start, other = np.zeros(5000), np.zeros(5000)
+    other[2500] = 1
+    assert identity.described(start) != identity.described(other)
     file.write_bytes(b"2")
     assert changed() == {"data"}
 
