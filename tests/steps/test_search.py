@@ -219,7 +219,7 @@ def test_the_simplest_within_one_standard_error(out):
 
 
 def test_a_model_within_its_limits(out):
-    forest = {"estimator": RandomForestClassifier(random_state=0), "space": {"n_estimators": [40, 2, 20]}}
+    forest = {"estimator": RandomForestClassifier(random_state=0), "space": {"n_estimators": [12, 1, 6]}}
     free, whole, _ = settled(out, forest)
     sizes = settled(fresh(out.parent, "a"), forest, limits={"size_mb": 1e3})[2].notes["measured"]
     most = sizes[str(free["trial"])]["size_mb"] * 0.9
