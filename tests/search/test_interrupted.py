@@ -59,7 +59,6 @@ def test_ctrl_c_tells_the_best_and_leaves_the_choice(project):
     said = interrupted(project, "run")
     assert "interrupted; best of " in said and "`mlcore search --take-best` ends with it" in said
     assert "the same command goes on from there" in said and "Traceback" not in said
-    said = interrupted(project, "run")  # goes on, and is cut again further on
     taken = project.mlcore("search", "--take-best").stderr
     assert "stopped: the best of what was done is taken" in taken
     best = project.read("out/search/best.json")

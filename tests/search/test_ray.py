@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
 from sklearn.tree import DecisionTreeClassifier
 from test_engine import classification, regression, search
 from test_processes import WORDS, Unruly, few
@@ -16,15 +15,15 @@ from test_processes import WORDS, Unruly, few
 from ml_core.search.ray import Ray
 
 
-class Mortal(DecisionTreeClassifier):
+class Mortal(Unruly):
     """Takes its worker with it, the first time."""
 
-    def __init__(self, mark=None, max_depth=None):
-        super().__init__(random_state=0, max_depth=max_depth)
+    def __init__(self, how="well", mark=None):
+        super().__init__(how)
         self.mark = mark
 
     def fit(self, X, y):
-        if self.max_depth == 2 and not Path(self.mark).exists():
+        if self.how == "mortal" and not Path(self.mark).exists():
             Path(self.mark).write_text("")
             os.kill(os.getpid(), 9)
         return super().fit(X, y)
@@ -32,29 +31,16 @@ class Mortal(DecisionTreeClassifier):
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_ray_gives_the_local_scores_and_survives_the_death_of_a_worker(tmp_path):
+def test_ray_gives_the_local_scores_survives_a_worker_and_ends_a_fit_that_hangs(tmp_path):
     ray = pytest.importorskip("ray")
-    engine, space = Ray(jobs=2), {"max_depth": [1, 2, 3]}
-    here = search(classification(DecisionTreeClassifier(random_state=0)), space)
-    there = search(classification(Mortal(str(tmp_path / "died"))), space, engine=engine)
-    assert_array_equal(here.scores, there.scores)
-    assert (tmp_path / "died").exists() and there.errors == [None] * 3
-    assert not ray.is_initialized()
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_a_hanging_fit_and_a_failing_one_are_rows_and_an_address_is_joined():
-    ray = pytest.importorskip("ray")
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    try:
-        space = {"how": ["well", "full", "hangs"]}
-        trials = search(few(classification(Unruly())), space, engine=Ray(jobs=2, timeout=3.0))
-        assert trials.errors == [WORDS[how] for how in space["how"]]
-        assert np.isfinite(trials.mean).tolist() == [True, False, False]
-        assert ray.is_initialized()  # not ours to end
-    finally:
-        ray.shutdown()
+    here = search(classification(Unruly()), {})
+    problem = classification(Mortal(mark=str(tmp_path / "died")))
+    hows = ["well", "mortal", "full", "hangs"]
+    there = search(few(problem), {"how": hows}, engine=Ray(jobs=2, timeout=3.0))
+    assert (tmp_path / "died").exists() and not ray.is_initialized()
+    assert there.scores[0] == there.scores[1] == here.scores[0, 0]
+    assert there.errors == [None, None, WORDS["full"], WORDS["hangs"]]
+    assert np.isfinite(there.mean).tolist() == [True, True, False, False]
 
 
 def test_no_ray_and_a_dead_address_are_told_with_the_next_move(monkeypatch):
