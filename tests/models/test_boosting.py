@@ -114,6 +114,22 @@ def test_shards_that_do_not_fit_are_named(tmp_path):
         GradientBoostingRegressor().fit_parquet(tmp_path, "y")
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 4))
+def test_any_table_can_be_fitted(seed, n, d):
+    """One row, constant columns, columns of nothing but missing values, categories: predictions are between
+    the least and the largest target.
+    """
+    rng = np.random.default_rng(seed)
+    X = rng.integers(0, rng.choice([1, 3, 50]), size=(n, d)).astype(rng.choice([np.float32, np.float64]))
+    X[:, rng.random(d) < 0.2] = np.nan
+    X[rng.random((n, d)) < 0.2] = np.nan
+    y, kinds = rng.normal(size=n), np.flatnonzero(rng.random(d) < 0.4)
+    model = GradientBoostingRegressor(max_iter=3, min_samples_leaf=1, categorical_features=kinds.tolist())
+    found = model.fit(X, y).predict(np.vstack([X, X + 1000]))
+    assert (found >= y.min() - 1e-9).all() and (found <= y.max() + 1e-9).all()
+
+
 def test_missing_values_tell_what_they_can():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(500, 3)), rng.integers(2, size=500)
