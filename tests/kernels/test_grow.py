@@ -39,7 +39,7 @@ def same(job, threads):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 500), st.integers(1, 6))
+@given(st.integers(0, 2**32 - 1), st.integers(1, 250), st.integers(1, 6))
 def test_a_tree_equals_its_twin_to_the_bit(seed, n, d):
     same(some_job(np.random.default_rng(seed), n, d), threads=1)
 
