@@ -25,7 +25,8 @@ from ml_core.workspace import safe  # noqa: E402
 
 CHROMIUM = shutil.which("chromium")
 ROWS = "".join(
-    f"{i % 7},{37 * i % 11},2026-01-0{1 + i % 3},{'yes' if i % 7 + 37 * i % 11 + i % 2 > 8 else 'no'}\n"
+    f"{7919 * i % 997},{104729 * i % 991},2026-01-0{1 + i % 3},"
+    f"{'yes' if (7919 * i % 997 > 500) != (i % 11 == 0) else 'no'}\n"
     for i in range(600)
 )
 SCHEDULES = {
