@@ -161,7 +161,7 @@ def try_column(level, column, columns, missing, rules):
     at = np.minimum(at, len(groups.code) - 1)
     following = groups.code[np.minimum(at + 1, len(groups.code) - 1)]
     cut = np.where(
-        at >= groups.known, missing[column].astype(np.int64) - 1, (groups.code[at] + following - 1) // 2
+        at >= groups.known, missing[column].astype(np.int64) - 1, (groups.code[at] + following) // 2
     )
     if drawn is not None:
         cut = np.where(groups.known > groups.first, drawn, cut)

@@ -248,6 +248,6 @@ def look(cells, codes, column, node, rules, found):
     if better:
         i, found.column = found.place, j
         if cut < 0:
-            cut = missing - 1 if i == known - 1 else (codes[i] + codes[i + 1] - 1) // 2
+            cut = missing - 1 if i == known - 1 else (codes[i] + codes[i + 1]) // 2
         found.cut = cut
     return better
