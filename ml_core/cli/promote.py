@@ -23,10 +23,10 @@ def promote_run(name: str | None, options: dict) -> int:
 
     _check_report(options.get("report"))
     with Fresh(allowed_packages()) as fresh, tempfile.TemporaryDirectory(prefix="mlcore-") as place:
-        ledger = tracker()
+        ledger = with_registry(tracker())
         gates, policy = chosen_gates(options.get("reproduce", False)), chosen_policy()
         run = ledger.read(name) if name else last_finished(ledger)
-        registry = registry_of(ledger, policy.name_for(run.tags))
+        registry = ledger.registry(policy.name_for(run.tags))
         asked = Asked(
             run, gates, policy, who(), fresh, lambda: _reproduced(run, ledger),
             options.get("approve_by") or "", options.get("dry_run", False), print_error,
@@ -57,14 +57,14 @@ def _section(name):
     return params[name]
 
 
-def registry_of(ledger, name: str):
-    """The tracker's registry for the model ``name``; ValueError where it has none."""
+def with_registry(ledger):
+    """The tracker; ValueError where it has no registry."""
     if not hasattr(ledger, "registry"):
         raise ValueError(
             f"tracking={type(ledger).__name__.lower()} has no registry, so nothing can be promoted; type "
             "`mlcore compose tracking=mlflow`, then `mlcore run`"
         )
-    return ledger.registry(name)
+    return ledger
 
 
 def last_finished(ledger):
@@ -218,4 +218,4 @@ def the_registry():
     from ml_core.tracking.gather import data_name
 
     tags = {"data": data_name(plan.load(Path("params.yaml")).get("data") or {})}
-    return registry_of(tracker(), chosen_policy().name_for(tags))
+    return with_registry(tracker()).registry(chosen_policy().name_for(tags))

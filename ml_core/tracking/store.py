@@ -34,6 +34,7 @@ QUIET = {
     "MLFLOW_SKIP_PIP_REQUIREMENTS_CHECK": "true",  # it would ask a package index
     "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",  # a pool would hold the database open after we are done
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # a server's runs would be announced amid our JSON
 }
 
 
