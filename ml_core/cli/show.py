@@ -122,7 +122,7 @@ def leaderboard(metrics: dict) -> list[tuple[str, float]]:
 
 
 def _board(board):
-    table = _grid("\nfamilies in the newest run's search", "", "best score")
+    table = _grid("\nfamilies searched", "", "best score")
     for family, score in board:
         table.add_row(family, f"{score:.5g}")
     return table
