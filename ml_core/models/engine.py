@@ -26,13 +26,13 @@ def kernels_for(seconds, most=None):
     """
     compiled = COMPILED in sys.modules or seconds + _spent["seconds"] > PATIENCE
     module = import_module(COMPILED if compiled else PLAIN)
-    start = time.perf_counter()
+    start = time.thread_time()
     try:
         with module.threads(most) as threads:
             yield module, threads
     finally:
         if not compiled:
-            _spent["seconds"] += time.perf_counter() - start
+            _spent["seconds"] += time.thread_time() - start
 
 
 def threads_for(n_numbers):
