@@ -65,6 +65,8 @@ def start(rows, b, lo, hi, p, side):
     moved = np.flatnonzero(b)
     ends = np.flatnonzero(np.diff(moved) != 1) + 1
     runs = np.split(moved, ends) if len(ends) < RUNS else [moved]
+    if len(b) <= SMALL and len(ends) >= RUNS:
+        runs = [np.arange(len(b))]  # some rows times zero cost less than a copy of the others
     for run in runs:
         for part in slices(len(run), max(1, min(len(rows.table), 4 * WORKING))):
             _bring_up_to_date(problem, rows.need(run[part]), b[run[part]])

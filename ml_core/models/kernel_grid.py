@@ -92,16 +92,19 @@ def _share(matrix, models, members, data, folds, scorer, scores):
         points = X - X.mean(axis=0) if matrix == "distances" and not issparse(X) else X
         linear = similarity.Kernel("linear")
         whole = similarity.matrix(linear, points, points, np.float32, matrix == "distances")
+    nu = hasattr(models[members[0]], "nu")
     for k, (train, test) in enumerate(folds):
         train = train[np.argsort(y[train], kind="stable")]  # machines take their points class by class
         fold = _Fold(X, y, train, test, scorer)
         inner, outer = whole[np.ix_(train, train)], whole[np.ix_(test, train)]
         for kernel, some in _kernels(models, members, X[train]).items() if fold.sound else []:
             K, T = _finished(kernel, inner), _finished(kernel, outer)
-            # small machines would each make a float64 copy
-            wide = K.astype(np.float64) if len(train) <= dual.SMALL else K
+            # small nu-machines, which start from products with K, would each make a float64 copy
+            wide = K.astype(np.float64) if nu and len(train) <= dual.SMALL else K
             K = similarity.Given(wide, keep=True, single=K.dtype == np.float32)
-            fitted = {i: found for i in some if (found := fold.fit(models[i], K)) is not None}
+            fitted = {}
+            for path in _paths(models, some):
+                fitted |= fold.fit_path({i: models[i] for i in path}, K)
             for i, decisions in _decided(fitted, T):
                 scores[i, k] = fold.score(models[i], decisions)
 
@@ -116,7 +119,18 @@ class _Fold:
         self.sound = len(self.classes) > 1
         self.weights = {}
 
-    def fit(self, model, K):
+    def fit_path(self, models, K):
+        """Machines of {candidate: model}, each from the two before it -> {candidate: machines}."""
+        found = {}
+        for i, model in models.items():
+            # a machine that stops early depends on where it starts
+            earlier = list(found.values())[-2:] if model.max_iter == -1 else ()
+            made = self._fit(model, K, earlier)
+            if made is not None:
+                found[i] = made
+        return found
+
+    def _fit(self, model, K, earlier):
         """Machines of a candidate on the kernel matrix of the training rows; None where it cannot be."""
         model.classes_ = self.classes
         try:
@@ -130,7 +144,7 @@ class _Fold:
         except ValueError:
             return None
         machine = functools.partial(model._machine, compiled=True)
-        found = kernel_machine.fit_pairs(K, self.codes, weight, len(self.classes), machine)
+        found = kernel_machine.fit_pairs(K, self.codes, weight, len(self.classes), machine, earlier)
         kernel_machine.warn_unless_converged(model, [part for _, part in found])
         return found
 
@@ -147,14 +161,24 @@ class _Fold:
             return np.nan
 
 
+def _paths(models, some):
+    """Candidates that differ in C or nu alone, the least first."""
+    paths = {}
+    for i in some:
+        model = models[i]
+        paths.setdefault((model.tol, model.max_iter, repr(model.class_weight)), []).append(i)
+    name = "nu" if hasattr(models[some[0]], "nu") else "C"
+    return [sorted(path, key=lambda i: getattr(models[i], name)) for path in paths.values()]
+
+
 def _decided(fitted, T):
     """Yield (candidate, decisions (held out, m)) of {candidate: machines}, all by one product with T."""
     parts = [(members, part) for found in fitted.values() for members, part in found]
-    B = np.zeros((T.shape[1], len(parts)))
-    for column, (members, part) in enumerate(parts):
-        B[members, column] = part.b
+    B = np.zeros((len(parts), T.shape[1]))
+    for row, (members, part) in enumerate(parts):
+        B[row, members] = part.b
     with np.errstate(invalid="ignore"):
-        decisions = T @ B + [part.offset for _, part in parts]
+        decisions = T.astype(np.float64, copy=False) @ B.T + [part.offset for _, part in parts]
     first = 0
     for i, found in fitted.items():
         yield i, decisions[:, first : first + len(found)]

@@ -106,16 +106,20 @@ def matrix_of(values, shape):
     return np.ascontiguousarray(K)
 
 
-def fit_pairs(source, codes, weight, q, machine):
-    """One machine a pair -> [(members, Machine)]; the first class is +1, of two classes in all the second."""
+def fit_pairs(source, codes, weight, q, machine, earlier=()):
+    """One machine a pair -> [(members, Machine)]; the first class is +1, of two classes in all the second.
+
+    ``earlier`` holds such lists for lesser parameters, from which each machine goes on.
+    """
     found = []
-    for i, j in pairs_of(q):
+    for place, (i, j) in enumerate(pairs_of(q)):
         # class by class, as libsvm has them: the two sides of nu-SVM then lie apart
         members = np.concatenate([np.flatnonzero((codes == k) & (weight > 0)) for k in (i, j)])
         positive = j if q == 2 else i
         s = np.where(codes[members] == positive, 1.0, -1.0)
         rows = source.part(members)
-        found.append((members, machine(rows, s, weight[members])))
+        path = {"path": [made[place][1] for made in earlier]} if earlier else {}
+        found.append((members, machine(rows, s, weight[members], **path)))
     return found
 
 

@@ -96,11 +96,10 @@ class SVC(ClassifierMixin, BaseEstimator):
         """Upper bounds (n,) before C: row weights times class weights."""
         return weight * self.class_weight_[codes]
 
-    def _machine(self, rows, s, weight, compiled=None):
+    def _machine(self, rows, s, weight, compiled=None, path=()):
         """Two classes s (n,) of +1 and -1."""
-        return support.c_machine(
-            rows, s, self.C * weight, self.tol, kernel_machine.most_steps(self, len(s)), compiled
-        )
+        most = kernel_machine.most_steps(self, len(s))
+        return support.c_machine(rows, s, self.C * weight, self.tol, most, compiled, path)
 
     @threads.single
     def fit(self, X, y, sample_weight=None):
@@ -270,12 +269,12 @@ class NuSVC(ClassifierMixin, BaseEstimator):
                 )
         return weight
 
-    def _machine(self, rows, s, weight, compiled=None):
+    def _machine(self, rows, s, weight, compiled=None, path=()):
         """Two classes s (n,) of +1 and -1."""
         most = kernel_machine.most_steps(self, len(s))
         bound = support.infeasible(s, weight, self.nu)  # a fold of the calibration may hold fewer of a class
         nu = self.nu if bound is None else bound
-        return support.nu_machine(rows, s, weight, nu, self.tol, most, compiled)
+        return support.nu_machine(rows, s, weight, nu, self.tol, most, compiled, path)
 
     fit = SVC.fit
     decision_function = SVC.decision_function

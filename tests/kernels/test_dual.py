@@ -120,3 +120,58 @@ def test_few_slots_give_the_same_machine(monkeypatch):
     few = support.c_machine(similarity.Rows(kernel, X, 40), s, np.full(400, 2.0), 1e-6, 10**6)
     assert few.converged
     assert_allclose(few.b, full.b, atol=1e-4)
+
+
+def path_problem():
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(120, 3))
+    s = np.where(X[:, 0] + rng.normal(size=120) > 0, 1.0, -1.0)
+    K = similarity.Kernel("rbf", 0.5)
+    return similarity.Given(similarity.matrix(K, X, X)), s, rng.uniform(0.5, 2, size=120)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_path_of_c_ends_where_a_cold_start_does(compiled):
+    rows, s, weight = path_problem()
+    path = []
+    for C in (0.01, 0.1, 0.5, 0.5, 2.0, 20.0):
+        args = rows, s, C * weight, 1e-9, 10**6, compiled
+        cold = support.c_machine(*args)
+        path.append(support.c_machine(*args, path))
+        assert path[-1].converged
+        assert_allclose(path[-1].b, cold.b, atol=1e-6 * C)
+        assert (np.abs(path[-1].b) <= C * weight).all()
+        assert abs(path[-1].b.sum()) < 1e-9
+        assert_allclose(path[-1].problem.F, s - rows.table @ path[-1].b, atol=1e-9)
+    args = *path_problem(), 1e-9, 10**6, compiled
+    assert support.c_machine(*args, path).steps == support.c_machine(*args).steps  # other rows: a cold start
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_path_of_nu_ends_where_a_cold_start_does(compiled):
+    rows, s, weight = path_problem()
+    path = []
+    for nu in (0.05, 0.2, 0.25, 0.3, 0.3, 0.5, 0.7, 0.1):
+        args = rows, s, weight, nu, 1e-9, 10**6, compiled
+        cold = support.nu_machine(*args)
+        path.append(support.nu_machine(*args, path[-2:]))
+        found = path[-1].problem
+        assert path[-1].converged
+        assert_allclose(found.b, cold.problem.b, atol=1e-6)
+        for sign in (1, -1):
+            assert_allclose(np.abs(found.b[s == sign]).sum(), nu * weight.sum() / 2)
+        assert ((found.lo <= found.b) & (found.b <= found.hi)).all()
+    assert path[-1].steps == cold.steps  # a lesser nu starts cold
+
+
+@pytest.mark.parametrize("kind", ["c", "nu"])
+def test_a_path_takes_fewer_steps(kind):
+    rows, s, weight = path_problem()
+    path, steps = [], np.zeros(2)
+    for level in np.geomspace(0.01, 10, 12) if kind == "c" else np.linspace(0.1, 0.8, 12):
+        given = (level * weight,) if kind == "c" else (weight, level)
+        machine = support.c_machine if kind == "c" else support.nu_machine
+        args = rows, s, *given, 1e-3, 10**6, True
+        path.append(machine(*args, path[-2:]))
+        steps += machine(*args).steps, path[-1].steps
+    assert steps[1] < 0.8 * steps[0]
