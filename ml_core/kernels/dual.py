@@ -59,24 +59,25 @@ class Problem:
         return (least + most) / 2
 
 
-def start(rows, b, lo, hi, p, side):
-    """A Problem at b, F computed from the rows that b needs."""
+def start(rows, b, lo, hi, p, side, compiled=None):  # noqa: PLR0913
+    """A Problem at b, F computed from the rows that b needs; ``compiled`` as in ``solve``."""
     problem = Problem(rows, b.copy(), lo, hi, side, -np.asarray(p, dtype=np.float64))
     moved = np.flatnonzero(b)
     ends = np.flatnonzero(np.diff(moved) != 1) + 1
     runs = np.split(moved, ends) if len(ends) < RUNS else [moved]
-    if len(b) <= SMALL and len(ends) >= RUNS:
+    plain = len(b) <= SMALL and not compiled
+    if plain and len(ends) >= RUNS:
         runs = [np.arange(len(b))]  # some rows times zero cost less than a copy of the others
     for run in runs:
         for part in slices(len(run), max(1, min(len(rows.table), 4 * WORKING))):
-            _bring_up_to_date(problem, rows.need(run[part]), b[run[part]])
+            _bring_up_to_date(problem, rows.need(run[part]), b[run[part]], plain)
     return problem
 
 
-def _bring_up_to_date(problem, slots, change):
+def _bring_up_to_date(problem, slots, change, plain=False):
     """F after the coefficients whose rows lie in ``slots`` changed by ``change``."""
     table = problem.rows.table
-    if len(problem.b) <= SMALL:
+    if plain:
         first, stop = slots[0], slots[-1] + 1
         if stop - first == len(slots) and (np.diff(slots) == 1).all():
             slots = slice(first, stop)  # a view: no copy of what may be half of the matrix

@@ -79,7 +79,9 @@ def infeasible(s, C, nu):
 def nu_machine(rows, s, C, nu, tol, most, compiled=None, path=()):  # noqa: PLR0913
     """nu-SVC, scaled to a margin of one as libsvm does; tol is on the scale before that."""
     a = _extended(path, rows, C, nu)
-    problem = _nu_start(rows, s, C, nu, tol, compiled) if a is None else _nu_problem(rows, s * a, s, C)
+    problem = (
+        _nu_start(rows, s, C, nu, tol, compiled) if a is None else _nu_problem(rows, s * a, s, C, compiled)
+    )
     dual.solve(problem, tol, most, compiled)
     low, high = problem.offset(1), problem.offset(0)  # side 1 is the class of +1: F = offset - r there
     r = (high - low) / 2
@@ -132,10 +134,10 @@ def _nu_start(rows, s, C, nu, tol, compiled):
         of = np.flatnonzero(side == k)
         order = np.argsort(scores[of], kind="stable")
         b[of] = sign * fill(order, C[of], nu * C.sum() / 2)
-    return _nu_problem(rows, b, s, C)
+    return _nu_problem(rows, b, s, C, compiled)
 
 
-def _nu_problem(rows, b, s, C):
+def _nu_problem(rows, b, s, C, compiled):
     zero = np.zeros(len(s))
     bounds = np.where(s > 0, zero, -C), np.where(s > 0, C, zero)
-    return dual.start(rows, b, *bounds, zero, (s > 0).astype(np.int8))
+    return dual.start(rows, b, *bounds, zero, (s > 0).astype(np.int8), compiled)

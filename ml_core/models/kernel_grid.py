@@ -13,7 +13,7 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import check_X_y, compute_class_weight
 
-from ml_core.kernels import dual, similarity, threads, workers
+from ml_core.kernels import similarity, threads, workers
 from ml_core.models import kernel_machine, scoring
 
 MOST = 16000  # rows of which a matrix is held: 1 GB of float32, and as much again for a fold
@@ -92,16 +92,13 @@ def _share(matrix, models, members, data, folds, scorer, scores):
         points = X - X.mean(axis=0) if matrix == "distances" and not issparse(X) else X
         linear = similarity.Kernel("linear")
         whole = similarity.matrix(linear, points, points, np.float32, matrix == "distances")
-    nu = hasattr(models[members[0]], "nu")
     for k, (train, test) in enumerate(folds):
         train = train[np.argsort(y[train], kind="stable")]  # machines take their points class by class
         fold = _Fold(X, y, train, test, scorer)
         inner, outer = whole[np.ix_(train, train)], whole[np.ix_(test, train)]
         for kernel, some in _kernels(models, members, X[train]).items() if fold.sound else []:
             K, T = _finished(kernel, inner), _finished(kernel, outer)
-            # small nu-machines, which start from products with K, would each make a float64 copy
-            wide = K.astype(np.float64) if nu and len(train) <= dual.SMALL else K
-            K = similarity.Given(wide, keep=True, single=K.dtype == np.float32)
+            K = similarity.Given(K, keep=True, single=K.dtype == np.float32)
             fitted = {}
             for path in _paths(models, some):
                 fitted |= fold.fit_path({i: models[i] for i in path}, K)

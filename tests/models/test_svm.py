@@ -324,7 +324,13 @@ rng = np.random.default_rng(0)
 X = rng.normal(size=(2500, 12)); y = (X[:, 0] * X[:, 1] + 0.3 * rng.normal(size=2500)) > 0
 a = SVC().fit(X, y); b = NuSVC(nu=.3).fit(X[:1200], y[:1200])
 c = LinearSVC().fit(X, y); d = LinearSVC(loss="hinge").fit(X, y)
-parts = [a.dual_coef_, a.decision_function(X), b.dual_coef_, c.coef_, d.coef_]
+rows = np.arange(300)
+folds = [(rows[rows % 3 != k], rows[rows % 3 == k]) for k in range(3)]
+score = lambda model, X, y: float(np.abs(model.decision_function(X)).mean())
+e = SVC().score_many(X[:300], y[:300], [{"C": C} for C in (.1, 1, 10)], folds, score)
+f = NuSVC().score_many(X[:300], y[:300], [{"nu": nu} for nu in (.2, .3, .4)], folds, score)
+parts = [a.dual_coef_, a.decision_function(X), b.dual_coef_, c.coef_, d.coef_, e, f]
+assert np.isfinite(e).all() and np.isfinite(f).all()
 print(hashlib.sha256(b"".join(np.ascontiguousarray(p).tobytes() for p in parts)).hexdigest())
 """
 
