@@ -91,8 +91,8 @@ def _blocks(X, Y, weight, shift, cuts, rows):
         yield block
 
 
-def share(X, Y, weight, shift, rows=None):
-    """Share (p, p) of the rows; overflow shows as inf."""
+def share(X, Y, weight, shift, rows=None, least=COMPILED):
+    """Share (p, p) of the rows; overflow shows as inf. From ``least`` products on, tiles are compiled."""
     n = len(Y) if rows is None else len(rows)
     width, d = len(shift) + 1, X.shape[1]
     if n == 0:
@@ -102,7 +102,7 @@ def share(X, Y, weight, shift, rows=None):
         return _sparse_share(X, Y, weight, shift, rows)
     plain = about_zero and weight is None
     inner = d if plain else width
-    sums = _by_tiles if n * inner**2 >= COMPILED and TILED[0] <= inner <= TILED[1] else _by_blas
+    sums = _by_tiles if n * inner**2 >= least and TILED[0] <= inner <= TILED[1] else _by_blas
 
     def work(cuts):
         with np.errstate(over="ignore", invalid="ignore"):

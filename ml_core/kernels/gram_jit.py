@@ -30,10 +30,10 @@ def padded(d):
 
 
 @intrinsic
-def _at(typing, array, place):
+def at(typing, array, place):
     """Pointer to the number at flat ``place`` of a C array."""
     if not isinstance(array, types.Array):
-        raise TypingError(f"_at takes an array, got {array}")
+        raise TypingError(f"at takes an array, got {array}")
 
     def code(context, builder, signature, given):
         data = make_array(signature.args[0])(context, builder, given[0]).data
@@ -42,7 +42,7 @@ def _at(typing, array, place):
     return types.CPointer(array.dtype)(array, types.intp), code
 
 
-def _vector(builder, pointer, kind):
+def vector(builder, pointer, kind):
     """LANES numbers from pointer on as float64."""
     narrow = ir.VectorType(pointer.type.pointee, LANES)
     size = 4 if isinstance(pointer.type.pointee, ir.FloatType) else 8
@@ -50,7 +50,7 @@ def _vector(builder, pointer, kind):
     return loaded if size == 8 else builder.fpext(loaded, kind)
 
 
-def _spread(builder, pointer, kind):
+def spread(builder, pointer, kind):
     """The one number at pointer in all lanes."""
     one = builder.load(pointer)
     if isinstance(one.type, ir.FloatType):
@@ -75,10 +75,10 @@ def _accumulate(builder, given, tall, vectors):
     row.add_incoming(whole(0), before)
     sums = [[builder.phi(kind) for _ in range(vectors)] for _ in range(tall)]
     left, right = builder.gep(a, [builder.mul(row, a_step)]), builder.gep(b, [builder.mul(row, b_step)])
-    columns = [_vector(builder, builder.gep(right, [whole(LANES * v)]), kind) for v in range(vectors)]
+    columns = [vector(builder, builder.gep(right, [whole(LANES * v)]), kind) for v in range(vectors)]
     grown = []
     for i in range(tall):
-        factor = _spread(builder, builder.gep(left, [whole(i)]), kind)
+        factor = spread(builder, builder.gep(left, [whole(i)]), kind)
         grown.append([builder.call(fused, [factor, columns[v], sums[i][v]]) for v in range(vectors)])
     following = builder.add(row, whole(1))
     row.add_incoming(following, loop)
@@ -121,7 +121,7 @@ def _move(vectors):
         def code(context, builder, signature, given):
             kind, whole = ir.VectorType(ir.DoubleType(), LANES), ir.IntType(64)
             for v in range(vectors):
-                read = _vector(builder, builder.gep(given[0], [whole(LANES * v)]), kind)
+                read = vector(builder, builder.gep(given[0], [whole(LANES * v)]), kind)
                 place = builder.bitcast(builder.gep(given[1], [whole(LANES * v)]), kind.as_pointer())
                 builder.store(read, place, align=8 * LANES)
             return context.get_dummy_value()
@@ -146,12 +146,12 @@ def _pack(P, first, rows, panels):
     full = d // PANEL
     for p in range(full):
         for r in range(rows):
-            _whole(_at(P, (first + r) * d + p * PANEL), _at(panels, (p * ROWS + r) * PANEL))
+            _whole(at(P, (first + r) * d + p * PANEL), at(panels, (p * ROWS + r) * PANEL))
     below = min(rows, m - 1 - first)  # rows with one below them, which a register may read into
     for c in range(full * PANEL, d, LANES):
         start = full * ROWS * PANEL + c - full * PANEL
         for r in range(below):
-            _single(_at(P, (first + r) * d + c), _at(panels, start + r * PANEL))
+            _single(at(P, (first + r) * d + c), at(panels, start + r * PANEL))
         if below < rows:
             for lane in range(LANES):
                 panels[start + below * PANEL + lane] = P[m - 1, c + lane] if c + lane < d else 0.0
@@ -164,9 +164,9 @@ def _square(panels, rows, width, G):
     for first in range(0, width, PANEL):
         end = min(first + PANEL, width)
         for i in range(0, end, TALL):
-            left = _at(panels, i // PANEL * ROWS * PANEL + i % PANEL)
+            left = at(panels, i // PANEL * ROWS * PANEL + i % PANEL)
             j = max(first, i // LANES * LANES)
-            right, target = _at(panels, first * ROWS + j - first), _at(G, i * to + j)
+            right, target = at(panels, first * ROWS + j - first), at(G, i * to + j)
             if end - j == VECTORS * LANES:
                 _three(left, PANEL, right, PANEL, rows, target, to)
             elif end - j == 2 * LANES:
@@ -180,10 +180,10 @@ def _cross(panels, tail, first, rows, H):
     """H += tail'P, for rows [first, first + rows) of the tail and those rows of P packed."""
     e, width = tail.shape[1], H.shape[1]
     for i in range(0, e, 2):
-        left = _at(tail, first * e + i)
+        left = at(tail, first * e + i)
         j = 0
         while j < width:
-            right, target = _at(panels, j // PANEL * ROWS * PANEL + j % PANEL), _at(H, i * width + j)
+            right, target = at(panels, j // PANEL * ROWS * PANEL + j % PANEL), at(H, i * width + j)
             if j % PANEL == 0 and width - j >= PANEL:
                 _pair(left, e, right, PANEL, rows, target, width)
                 j += PANEL

@@ -20,12 +20,16 @@ SAMPLE = 16  # a first answer comes from one row in so many,
 ENOUGH = 2000  # provided that leaves so many rows, and SAMPLE rows a column
 ROUGH = 1e-4  # steps down to which slopes in float32 are good enough, where many problems share a product
 MEMORY = 8  # steps remembered between Hessians
+COMPILED = 1 << 23  # cells of X from which a compiled pass is worth numba's import
 SINGULAR = 1e-13  # reciprocal condition below which a step is taken in the well-determined directions only
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The data of all problems; ``of`` (k,) says which row of ``weight`` (f, n) a problem uses."""
+    """The data of all problems; ``of`` (k,) says which row of ``weight`` (f, n) a problem uses.
+
+    ``compiled`` says whether a few problems take compiled passes, as samples of many rows then do too.
+    """
 
     X: object
     sign: np.ndarray
@@ -33,6 +37,7 @@ class Rows:
     of: np.ndarray
     centre: np.ndarray
     fit_intercept: bool = True
+    compiled: bool = False
 
     @property
     def sums(self):
@@ -43,7 +48,8 @@ class Rows:
         """Every ``step``-th row."""
         X = self.X[::step]
         X = np.ascontiguousarray(X) if isinstance(X, np.ndarray) else X
-        return replace(self, X=X, sign=self.sign[::step], weight=self.weight[:, ::step])
+        sign, weight = (np.ascontiguousarray(part[..., ::step]) for part in (self.sign, self.weight))
+        return replace(self, X=X, sign=sign, weight=weight)
 
     def only(self, problems):
         """The same rows for some of the problems."""
@@ -61,18 +67,24 @@ class Lines:
     hessian: list = field(default_factory=list)
 
 
+def large(X):
+    """Whether passes over X are compiled: these see by themselves where a cell is no number."""
+    return X.shape[0] * X.shape[1] >= COMPILED
+
+
 def rows_for(X, positive, weight, of, fit_intercept):
     """Build Rows -> Rows, how far X was moved (d,): means that dwarf the spread would cost digits."""
-    centre = np.zeros(X.shape[1])
+    centre, moved = np.zeros(X.shape[1]), np.zeros(X.shape[1])
     if fit_intercept:
         none = np.zeros((X.shape[0], 0))
         centre = shift_of(X, none)
         few = dense(X, slice(None, None, max(1, X.shape[0] // 1024)))
-        if (np.abs(centre) > 1e3 * few.std(axis=0)).any() and (np.abs(centre) > 1e-300).any():
+        with np.errstate(over="ignore", invalid="ignore"):
+            spread = few.std(axis=0)
+        if (np.abs(centre) > 1e3 * spread).any() and (np.abs(centre) > 1e-300).any():
             X = dense(X, slice(None)) - centre
-            rows = Rows(X, np.where(positive, 1.0, -1.0), weight, of, np.zeros_like(centre), True)
-            return rows, centre
-    return Rows(X, np.where(positive, 1.0, -1.0), weight, of, centre, fit_intercept), np.zeros_like(centre)
+            centre, moved = moved, centre
+    return Rows(X, np.where(positive, 1.0, -1.0), weight, of, centre, fit_intercept, large(X)), moved
 
 
 class _Step:

@@ -11,11 +11,11 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils._param_validation import Hidden, Interval, StrOptions
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import assert_all_finite, validate_data
 
 from ml_core.kernels import newton, softmax, threads
 from ml_core.models.labels import encoded
-from ml_core.models.line import line
+from ml_core.models.line import line, tall, told
 from ml_core.models.weights import balanced_weights, row_weights
 
 SOLVERS = {"lbfgs", "newton-cg", "newton-cholesky", "sag", "saga", "liblinear"}
@@ -106,7 +106,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         """Learn classes_ (q,), coef_ (1 or q, d), intercept_ (1 or q,), n_iter_ (1,)."""
         self._validate_params()
         size = size_of(self)
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
+        later = tall(X) and newton.large(X) and X.shape[1] <= TALL and self.max_iter > 0
+        checks = {"dtype": [np.float64, np.float32], "ensure_all_finite": not later}
+        X, y = validate_data(self, X, y, accept_sparse="csr", **checks)
         self.classes_, codes = encoded(y)
         codes = codes.astype(np.intp, copy=False)
         weight = row_weights(sample_weight, X)
@@ -115,7 +117,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         weight = balanced_weights(self.class_weight, weight, y)
         check_classes(self.classes_, codes, weight)
         start = self._start(X.shape[1])
-        W, b, n_iter, converged = fit_rows(self, (X, codes, weight), size, start)
+        if later and (size[1] > 0 or len(self.classes_) > 2):
+            assert_all_finite(X, estimator_name=type(self).__name__, input_name="X")
+        with told(self, X):
+            W, b, n_iter, converged = fit_rows(self, (X, codes, weight), size, start)
         self.n_iter_ = np.array([n_iter], np.int32)
         self.coef_, self.intercept_ = W.astype(X.dtype, copy=False), b.astype(X.dtype, copy=False)
         if not converged:

@@ -242,3 +242,32 @@ def test_stopping_early_says_what_to_change(q):
         ConvergenceWarning, match="stopped at max_iter=2 .*scale the columns, lower C, or raise max_iter"
     ):
         LogisticRegression(max_iter=2).fit(X, np.minimum(y, q - 1))
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """Let few rows, too, take the compiled passes of many."""
+    monkeypatch.setattr("ml_core.kernels.newton.COMPILED", 1)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_compiled_passes_fit_as_those_of_few_rows(compiled, monkeypatch, options, kind):
+    X, y = table("breast_cancer")
+    X = X.astype(kind)
+    ours = LogisticRegression(**options).fit(X, y)
+    monkeypatch.undo()
+    plain = LogisticRegression(**options).fit(X, y)
+    assert_allclose(ours.coef_, plain.coef_, rtol=1e-5, atol=1e-6)
+    assert_allclose(ours.intercept_, plain.intercept_, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{}, {"max_iter": 0}, {"l1_ratio": 0.5, "solver": "saga"}])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("q", [2, 3])
+def test_a_bad_cell_of_many_rows_is_found_whatever_the_way(compiled, options, bad, q):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 4)), np.arange(300) % q
+    X[173, 2] = bad
+    with pytest.raises(ValueError, match="X contains (NaN|infinity)"):
+        LogisticRegression(**options).fit(X, y, sample_weight=np.arange(300) != 173)
