@@ -19,7 +19,7 @@ SMALL_LOADED = 1e6  # the same where compiled code is loaded already
 ROWS = 256  # queries at once in NumPy
 WIDTH = 4096  # points at once in NumPy: what is touched again and again stays in cache
 TILE = 128  # queries at once in the compiled scan
-CHUNK = 1 << 22  # numbers of X held as tiles at once: memory stays bounded whatever n
+CHUNK = 1 << 20  # numbers of X held as tiles at once, 4 MB: they stay in cache, and memory bounded whatever n
 FEW = 16  # columns up to which a tree is tried
 MANY = 4000  # queries from which it may pay to grow a tree for them alone
 NOBODY = np.iinfo(np.int64).max  # index of an empty place: later than every point
@@ -98,7 +98,7 @@ def _frame(X, Q):
 
 
 def _pieces(X):
-    size = max(1, (1 << 20) // X.shape[1])
+    size = max(1, (1 << 17) // X.shape[1])
     return (X[cut] for cut in slices(len(X), size))
 
 
