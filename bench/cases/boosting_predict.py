@@ -7,7 +7,7 @@ from boosting_fit import SLACK, events, fits
 from sklearn.metrics import roc_auc_score
 
 FLOOR, GOAL = 3, 5
-SHORT = {"n": 200_000}
+SHORT = {"n": 50_000}
 _ours, _all = fits("Classifier")
 _fitted = {}
 

@@ -8,7 +8,7 @@ from boosting_fit import events, fits
 from sklearn.metrics import roc_auc_score
 
 FLOOR, GOAL = 5, 20
-SHORT = {"n": 300}
+SHORT = {"n": 100}
 _ours, _all = fits("Classifier")
 _fitted = {}
 

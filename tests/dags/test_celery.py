@@ -112,7 +112,7 @@ def test_a_worker_killed_while_it_trains_is_replaced_by_the_other(
         "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{store}",
         "AIRFLOW__CELERY__BROKER_URL": f"redis://127.0.0.1:{redis}/0",
-        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql://{store}",
+        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2://{store}",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
     }
