@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from ml_core.gates.duel import Duel
 from ml_core.gates.verdict import Verdict, shown
@@ -67,7 +67,7 @@ class Calibrated:
         error, before, drawn = compare_errors(new, old, self.bins, self.resamples, seed)
         spread = float(np.std(drawn, ddof=1))
         rise = error - before - self.margin
-        p = float(norm.sf(rise / spread)) if spread > 0 else float(rise <= 0)
+        p = float(ndtr(-rise / spread)) if spread > 0 else float(rise <= 0)
         worse = not p >= 1 - self.confidence
         reason = (
             f"calibration error {shown(error)} against {shown(before)} of the champion on {len(new)} rows: "

@@ -5,7 +5,7 @@ Values: predictions and truths in units of the truth's spread. Letters: n rows, 
 """
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from ml_core.measure.bootstrap import resample
 from ml_core.measure.ranking import ratio
@@ -73,4 +73,4 @@ def spiegelhalter(p):
     variance = ((1 - 2 * said) ** 2 * said * (1 - said)).sum()
     if not variance > 0:
         return float("nan")
-    return float(2 * norm.sf(abs(((came - said) * (1 - 2 * said)).sum()) / variance**0.5))
+    return float(2 * ndtr(-abs(((came - said) * (1 - 2 * said)).sum()) / variance**0.5))

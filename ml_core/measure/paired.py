@@ -7,7 +7,7 @@ Letters: n rows, b resamples.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from ml_core.measure import mcnemar
 from ml_core.measure.bootstrap import resample
@@ -51,7 +51,7 @@ class Pair:
         """Two-sided interval of the gain; nan, nan where there is none."""
         if self.discordant:
             return mcnemar.interval(*self.discordant, self.n, confidence)
-        half = norm.isf((1 - confidence) / 2) * self.error
+        half = ndtri((1 + confidence) / 2) * self.error
         return self.gain - half, self.gain + half
 
     def above(self, margin=0.0):
@@ -59,7 +59,7 @@ class Pair:
         if self.discordant:
             return mcnemar.above(*self.discordant, self.n, margin)
         if self.error > 0:
-            return float(norm.sf((self.gain - margin) / self.error))
+            return float(ndtr((margin - self.gain) / self.error))
         return float("nan") if np.isnan(self.error) else float(self.gain <= margin)
 
     def below(self, margin=0.0):
@@ -67,12 +67,12 @@ class Pair:
         if self.discordant:
             return mcnemar.above(*self.discordant[::-1], self.n, -margin)
         if self.error > 0:
-            return float(norm.cdf((self.gain - margin) / self.error))
+            return float(ndtr((self.gain - margin) / self.error))
         return float("nan") if np.isnan(self.error) else float(self.gain >= margin)
 
     def detectable(self, confidence=0.95, power=0.8):
         """The true gain beyond the margin that a test on these rows finds with this power."""
-        return float((norm.ppf(confidence) + norm.ppf(power)) * self.error)
+        return float((ndtri(confidence) + ndtri(power)) * self.error)
 
     def rows_for(self, gain, confidence=0.95, power=0.8):
         """Rows that would find a true ``gain`` beyond the margin with this power; error falls as n^-1/2."""
