@@ -1,7 +1,7 @@
 """The whole step `search`, features included: 60 C x 5 folds of logistic regression on mixed columns.
 
 The rival is GridSearchCV over a Pipeline of the same features and scikit-learn's model, as people write it.
-Equal: mean AUCs within 0.0005, the best within 0.0001: lbfgs stops at a slope of 1e-4 and we go on.
+Equal: mean AUCs within 0.0005, the best no worse by more than 0.00001.
 """
 
 import json
@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import Pipeline
 
-FLOOR, GOAL = 2, 10
+FLOOR, GOAL = 10, 20
 SHORT = {"n": 2000}
 STRENGTHS = np.geomspace(1e-3, 1e3, 60).tolist()
 
@@ -82,4 +82,4 @@ RIVALS = {"GridSearchCV over a Pipeline": grid_search}
 
 def equal(mine, theirs, data):
     mine, theirs = np.array(mine), np.array(theirs)
-    return np.abs(mine - theirs).max() < 5e-4 and mine.max() >= theirs.max() - 1e-4
+    return np.abs(mine - theirs).max() < 5e-4 and mine.max() >= theirs.max() - 1e-5
