@@ -4,8 +4,6 @@ Fewer queries than knn_tree, since the flat index looks at every row for each. E
 farther than FAISS's (whose distances round in float32), and 99 % of them are the same.
 """
 
-import importlib.util
-
 import numpy as np
 
 from ml_core.models.neighbors import KNeighborsRegressor
@@ -34,7 +32,7 @@ def faiss_flat(data):
     return index.search(Q, 10)[1]
 
 
-RIVALS = {"FAISS": faiss_flat} if importlib.util.find_spec("faiss") else {}
+RIVALS = {"FAISS": faiss_flat}
 
 
 def equal(mine, theirs, data):
