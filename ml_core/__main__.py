@@ -1,5 +1,6 @@
 """mlcore: the command line. A command imports what it needs when it is called; `--help` waits for nothing."""
 
+import gc
 import os
 import sys
 
@@ -10,11 +11,13 @@ for library in ("OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM"):
 # Nothing phones home from our own commands.
 for switch in ("DVC_NO_ANALYTICS", "MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
     os.environ.setdefault(switch, "true")
+SELDOM = 100_000  # new objects between two garbage collections; at Python's 700 they are a fifth of an import
 
 
 def main() -> None:
     """Entry point of the `mlcore` command."""
     use_code_of_this_folder()
+    gc.set_threshold(SELDOM, *gc.get_threshold()[1:])
     from ml_core.cli.commands import run_app
 
     sys.exit(run_app(sys.argv[1:]))

@@ -155,8 +155,11 @@ def _dataset(inputs):
     return Dataset(known.name, tags.get("dvc.md5", known.digest), profile.get("num_rows"), source, columns)
 
 
-def find(client, experiments: list[str], name: str):
-    """MLflow's run behind an id, the start of one, a receipt, or a model: models:/NAME@ALIAS, m-ID."""
+def find(client, experiment: str, name: str):
+    """MLflow's run behind an id, the start of one, a receipt, or a model: models:/NAME@ALIAS, m-ID.
+
+    Only an id is looked for beyond what was recorded as ``experiment``.
+    """
     try:
         if name.startswith(("models:/", "m-")):
             name = _run_of_model(client, name.removeprefix("models:/"))
@@ -164,7 +167,8 @@ def find(client, experiments: list[str], name: str):
     except Exception as error:
         if not is_absent(error):
             raise
-    known = client.search_runs(experiments, max_results=1000, order_by=["attributes.start_time DESC"])
+    places, order = experiments(client, experiment), ["attributes.start_time DESC"]
+    known = client.search_runs(places, max_results=1000, order_by=order)
     found = [
         run
         for run in known
@@ -205,11 +209,11 @@ def experiments(client, name: str) -> list[str]:
     return [one.experiment_id for one in known if one.name == name or one.name.startswith(f"{name} (")]
 
 
-def text(client, run_id: str, name: str) -> str | None:
-    """A small text file of a run; None where it has none."""
+def text(files, name: str) -> str | None:
+    """A small text among the ``files`` of a run (registry.files); None where it has none."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            return Path(client.download_artifacts(run_id, name, folder)).read_text(encoding="utf-8")
+            return Path(files.download_artifacts(name, folder)).read_text(encoding="utf-8")
         except Exception as error:
             if is_absent(error):
                 return None

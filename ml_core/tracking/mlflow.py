@@ -64,9 +64,9 @@ class Mlflow:
     def read(self, run_id: str) -> Run:
         """A run by its id, the first letters of it, its receipt or a model of it (models:/NAME@ALIAS)."""
         with self.client() as client:
-            found = ledger.find(client, ledger.experiments(client, self.experiment), run_id)
+            found = ledger.find(client, self.experiment, run_id)
             run, place = ledger.brief(found), ledger.local_folder(found.info.artifact_uri)
-            text = ledger.text(client, run.run_id, "run.json")
+            text = ledger.text(registry.files(client, found.info.artifact_uri), "run.json")
             if text is None:
                 return run
             whole = from_json(text, place or Path())
@@ -87,12 +87,13 @@ class Mlflow:
         place = bundle.inside(Path(folder), name)
         place.parent.mkdir(parents=True, exist_ok=True)
         with self.client() as client, tempfile.TemporaryDirectory(dir=folder) as fresh:
-            run = ledger.brief(ledger.find(client, ledger.experiments(client, self.experiment), run_id))
+            found = ledger.find(client, self.experiment, run_id)
+            run = ledger.brief(found)
             try:
                 if name in (MODEL_FILE, "model") and run.model is not None:
                     got = _fetch_model(client, run.model.uri, name, fresh)
                 else:
-                    got = client.download_artifacts(run.run_id, name, fresh)
+                    got = registry.files(client, found.info.artifact_uri).download_artifacts(name, fresh)
                 return Path(got).replace(place)
             except Exception as error:
                 if not ledger.is_absent(error):

@@ -140,13 +140,11 @@ class Registry:
     def shed(self, run_id: str) -> None:
         """Remove the files of a run and its model; its params, metrics and tags stay."""
         with self.tracker.client() as client:
-            from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
             run = client.get_run(run_id)
             outputs = run.outputs.model_outputs if run.outputs else []
             models = [client.get_logged_model(output.model_id) for output in outputs]
             for place in [*(model.artifact_location for model in models), run.info.artifact_uri]:
-                get_artifact_repository(place, tracking_uri=client.tracking_uri).delete_artifacts()
+                files(client, place).delete_artifacts()
             for model in models:
                 client.delete_logged_model(model.model_id)
             client.set_tag(run_id, "files.removed", "by mlcore gc")
@@ -175,6 +173,13 @@ class Registry:
         if chosen != run.info.run_id:
             client.delete_run(run.info.run_id)
         return chosen
+
+
+def files(client, place: str):
+    """MLflow's files at the address ``place``; asked by a run's id, its client looks the run up once more."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    return get_artifact_repository(place, tracking_uri=client.tracking_uri)
 
 
 def _history(client, name):

@@ -5,6 +5,7 @@ line of JSON each: {"model": folder, "rows": parquet, "features": [...], "method
 "block": rows, "packages": [...], "check": bool}. What a method gives becomes ``out``/METHOD.npy or .json.
 """
 
+import gc
 import json
 import os
 import sys
@@ -19,11 +20,14 @@ def main() -> None:
     """Answer until the input ends: {"n": rows, "refusals": {...}} or {"trouble": "..."}."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints must not mix with the answers
+    gc.disable()  # what is imported stays: looking through it for garbage is a fifth of the time
     import mlflow.pyfunc  # noqa: F401
 
     from ml_core.models import file
 
     file.warm()
+    gc.freeze()
+    gc.enable()
 
     for line in sys.stdin:
         try:
