@@ -101,6 +101,8 @@ def _told(decision, registry, options):
         against = f"version {decision.champion}" if decision.champion else "no champion before"
         version = f"version {decision.version}, " if decision.version else ""
         print_line(f"{registry.name}: {version}run {decision.run_id[:8]}: {decision.what} ({against})")
+        if options.get("report") and decision.folder:
+            print_line(f"the report lies in {options['report']}")
     return 0 if decision.good else 1
 
 
@@ -160,6 +162,7 @@ def compare_runs(name_a: str, name_b: str, report: Path | None) -> None:
     document.terminal(made)
     if report is not None:
         document.write(made, report)
+        print_line(f"the report lies in {report}")
 
 
 def collect_garbage(days: int | None, apply: bool, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -61,6 +62,9 @@ class Fresh:
             line = self._line()
         except BrokenPipeError:
             line = ""
+        if line is None:
+            self.process.kill()  # a late answer must not be taken for that to the next request
+            raise CheckFailed(f"a fresh process that loads the model gave no answer in {SECONDS:g} s")
         if not line:
             self.said.seek(0)
             last = next(iter(self.said.read().strip().splitlines()[-1:]), "it said nothing")
@@ -71,11 +75,9 @@ class Fresh:
         return answer
 
     def _line(self):
-        """The answer; "" where the process ended, or took too long."""
-        import select
-
+        """The answer; "" where the process ended, None where it took too long."""
         ready, _, _ = select.select([self.process.stdout], [], [], SECONDS)
-        return self.process.stdout.readline() if ready else ""
+        return self.process.stdout.readline() if ready else None
 
 
 def _methods(offline):
@@ -99,7 +101,13 @@ def _compared(said, offline, model, taken):
         gaps = np.abs(said["predict"] - answer)
     shown = {"predict": (said["predict"], answer)}
     for method in said.keys() - {"predict"}:
-        theirs, ours = _wide(said[method]), _known(offline, model)
+        theirs, ours = said[method], _known(offline, model)
+        if theirs.dtype.kind not in "fiu" or _wide(theirs).shape != ours.shape:
+            raise CheckFailed(
+                f"asked for {method}, the serving path gives {theirs.dtype} {theirs.shape} in place of "
+                f"numbers {ours.shape}; the signature in MLmodel was changed, or made elsewhere"
+            )
+        theirs = _wide(theirs)
         shown[method] = (theirs, ours)
         unequal |= (theirs != ours).any(axis=1)
         gaps = np.abs(theirs - ours)
