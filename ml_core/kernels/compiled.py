@@ -6,14 +6,15 @@ from contextlib import contextmanager
 import numba
 import numpy as np
 
+from ml_core.kernels.bundle import bundle
 from ml_core.kernels.encode import encode, turn
 from ml_core.kernels.grow import add_leaves, grow
 from ml_core.kernels.losses import mass, pack, pack_roughly, settle_leaves, slopes, softmax_slopes
 from ml_core.kernels.walk import add_raw_values, add_values, leaves
 
 __all__ = [
-    "add_leaves", "add_raw_values", "add_values", "encode", "grow", "leaves", "mass", "pack", "pack_roughly",
-    "settle_leaves", "slopes", "softmax_slopes", "threads", "together", "turn",
+    "add_leaves", "add_raw_values", "add_values", "bundle", "encode", "grow", "leaves", "mass", "pack",
+    "pack_roughly", "settle_leaves", "slopes", "softmax_slopes", "threads", "together", "turn",
 ]  # fmt: skip
 
 

@@ -8,13 +8,17 @@ from numba import prange
 
 from ml_core.kernels.jit import jit
 
+FEW = 4  # bins that three comparisons tell apart
 ROWS = 1024  # at a time: their codes stay in the first-level cache while all columns pass
 
 
 @jit()
 def encode_block(x, edges, bins, categorical, codes):
     """x (r,) float64, edges (256,) -> codes (r,): edges below; ``bins`` for missing or unknown."""
-    for i in range(len(x)):
+    if bins <= FEW:
+        for i in range(len(x)):
+            codes[i] = (edges[0] < x[i]) + (edges[1] < x[i]) + (edges[2] < x[i])
+    for i in range(len(x) if bins > FEW else 0):
         at = np.uint64(0)
         for step in (128, 64, 32, 16, 8, 4, 2, 1):
             at += np.uint64(step) * np.uint64(edges[at + np.uint64(step - 1)] < x[i])

@@ -12,8 +12,8 @@ from ml_core.kernels.formulas_jit import value_of
 from ml_core.kernels.jit import jit
 from ml_core.kernels.partition import count_left, goes_left, partition
 from ml_core.kernels.records import NONE
-from ml_core.kernels.search import forget, pick, search
-from ml_core.kernels.split import sums
+from ml_core.kernels.search import forget, pick, search, search_column, spare_room
+from ml_core.kernels.split import penalty, sums
 
 
 @jit()
@@ -38,17 +38,17 @@ def build(slot, node, job):
 def consider(node, slot, job):
     """Find the best split of a node with its histogram in ``slot``; its column is NONE if there is none."""
     hist, counts, record = job.hists[slot], job.counts, job.nodes[node]
-    search(hist, counts[:0], node, job)
+    search(hist, node, job)
     pick(hist, record, job.found, job.rules[0])
-    if record.column == NONE or record.sure == 2:
-        return
-    # hessians bound the rows on each side only loosely: count them, and every column's where this one's are
-    # too few
-    rows = rows_of(node, job)
-    left = count_left(job.columns[record.column], rows, record.bits)
-    if min(left, len(rows) - left) < job.rules[0].min_rows:
-        histograms.count_rows(counts, job.codes, rows, job.rules[0].shift)
-        search(hist, counts, node, job)
+    # hessians bound the rows on each side only loosely: count them, and where they are too few, find what
+    # this column really offers
+    while record.column != NONE and record.sure == 1:
+        rows, column = rows_of(node, job), job.columns[record.column]
+        left = count_left(column, rows, record.bits)
+        if min(left, len(rows) - left) >= job.rules[0].min_rows:
+            return
+        histograms.count_rows(counts, column, rows)
+        search_column(job.found[record.column], hist, counts, record, job.rules[0], spare_room())
         pick(hist, record, job.found, job.rules[0])
 
 
@@ -58,7 +58,7 @@ def begin_child(child, parent, rules):
     forget(child)
     child.depth, child.low, child.high = parent.depth + 1, parent.low, parent.high
     G, H = sums(child.total, rules)
-    child.value = min(max(value_of(G, H, rules.l1, rules.l2), child.low), child.high)
+    child.value = min(max(value_of(G, H, rules.l1, child.l2), child.low), child.high)
 
 
 @jit()
@@ -92,6 +92,7 @@ def divide(node, at, job):
         parent.rows - n_left,
         parent.total - parent.sum_left,
     )
+    left.l2 = right.l2 = penalty(job.found[parent.column], rules)
     begin_child(left, parent, rules)
     begin_child(right, parent, rules)
     for w in range(job.groups.shape[1]):
@@ -187,9 +188,9 @@ def begin(free, job):
     root, rules, slot = job.nodes[0], job.rules[0], take(free)
     forget(root)
     root.start, root.rows, root.depth, root.slot = 0, len(job.rows), 0, slot
-    root.low, root.high = -np.inf, np.inf
+    root.l2, root.low, root.high = rules.l2, -np.inf, np.inf
     build(slot, 0, job)
-    root.total = job.hists[slot, : job.found[0].bins + 1].sum()
+    root.total = job.hists[slot, : 1 << rules.shift].sum()  # every bundle holds each row once
     G, H = sums(root.total, rules)
     root.value = value_of(G, H, rules.l1, rules.l2)
     if may_split(0, job):

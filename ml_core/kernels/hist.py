@@ -1,6 +1,6 @@
 """Histograms: per column and bin the sum of (gradient, hessian), both in one 64-bit add.
 
-Letters: n rows, d columns, s = d << shift slots of a histogram.
+Letters: n rows, d columns or bundles of them, s = d << shift slots of a histogram.
 
 A row's packed number is ``(gradient << 32) + hessian``, both rounded to whole units. Sums of whole numbers do
 not depend on their order, so any number of threads gives the same bits, and parent = left + right holds
@@ -12,6 +12,7 @@ from numba import prange
 
 from ml_core.kernels.jit import jit
 from ml_core.kernels.prefetch import prefetch
+from ml_core.kernels.records import NONE
 
 AHEAD = 24  # rows; halves the time where rows are a tenth of all, and costs nothing where they are all
 SERIAL = 1 << 15  # additions below which starting threads costs more than they bring
@@ -46,12 +47,30 @@ def add_rows_together(parts, codes, packed, rows, shift):
 
 
 @jit()
-def count_rows(counts, codes, rows, shift):
-    """counts (s,) int64 = rows per column and bin."""
-    counts[:] = 0
+def count_rows(counts, column, rows):
+    """counts (256,) int64 = rows per code of a column (n,) uint8."""
+    for code in range(len(counts)):
+        counts[code] = 0
     for i in range(len(rows)):
-        for j in range(codes.shape[1]):
-            counts[(j << shift) + np.int64(codes[rows[i], j])] += 1
+        counts[column[rows[i]]] += 1
+
+
+@jit()
+def column_sums(hist, column, total, room):
+    """The sums (bins + 1,) of one column in a leaf's hist: a view, or laid out in room (256,), where what the
+    others leave of the leaf's total is the common code's.
+    """
+    first, size = column.first, column.bins + 1
+    if column.common == NONE:
+        return hist[first : first + size]
+    room[size - 1] = 0
+    for code in range(column.codes):
+        if code != column.common:
+            room[code] = hist[first]
+            total -= hist[first]
+            first += 1
+    room[column.common] = total
+    return room[:size]
 
 
 @jit()

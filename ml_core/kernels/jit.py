@@ -37,7 +37,7 @@ def folder():
 
 def jit(**options):
     """``@jit()``: nogil, NumPy's division, cached under ``folder()``; options as numba's."""
-    options = {"nogil": True, "error_model": "numpy", "cache": True} | options
+    options = {"nogil": True, "error_model": "numpy", "cache": True, "no_cfunc_wrapper": True} | options
 
     def compile_later(function):
         before = config.CACHE_DIR

@@ -135,5 +135,5 @@ def settle_leaves(gradient, hessian, rows, nodes, rules):
             for i in range(leaf.start, leaf.start + leaf.rows):
                 G += gradient[rows[i]]
                 H += hessian[rows[i]]
-            value = value_of(G, H, rules[0].l1, rules[0].l2)
+            value = value_of(G, H, rules[0].l1, leaf.l2)
             leaf.value = min(max(value, leaf.low), leaf.high)

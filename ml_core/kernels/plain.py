@@ -11,13 +11,13 @@ import numpy as np
 from ml_core.kernels.bins import encode
 from ml_core.kernels.formulas import LOW32, value_of
 from ml_core.kernels.plain_losses import mass, pack, pack_roughly, settle_leaves, slopes, softmax_slopes
-from ml_core.kernels.plain_split import best_split, forget, sums
-from ml_core.kernels.records import NONE
+from ml_core.kernels.plain_split import best_split, forget, penalty, sums
+from ml_core.kernels.records import NONE, lay_out
 from ml_core.kernels.trees import add_raw_values, add_values, leaves
 
 __all__ = [
-    "add_leaves", "add_raw_values", "add_values", "encode", "grow", "leaves", "mass", "pack", "pack_roughly",
-    "settle_leaves", "slopes", "softmax_slopes", "threads", "together", "turn",
+    "add_leaves", "add_raw_values", "add_values", "bundle", "encode", "grow", "leaves", "mass", "pack",
+    "pack_roughly", "settle_leaves", "slopes", "softmax_slopes", "threads", "together", "turn",
 ]  # fmt: skip
 
 
@@ -37,10 +37,15 @@ def turn(codes, columns):
     columns[:] = codes.T
 
 
+def bundle(codes, columns, found):
+    """codes (n, d) as they are, and the shift of histograms: only compiled sums gain by bundles."""
+    return codes, lay_out(found)
+
+
 def histogram(rows, job):
     """Packed sums (s,) and numbers of rows (s,)."""
     d, shift = len(job.columns), int(job.rules[0]["shift"])
-    place = (job.codes[rows].astype(np.int64) + (np.arange(d) << shift)).ravel()
+    place = (job.columns[:, rows].T.astype(np.int64) + (np.arange(d) << shift)).ravel()
     packed, s = job.packed[rows], d << shift
     up, low = (
         np.bincount(place, np.repeat(part.astype(np.float64), d), s)
@@ -65,7 +70,7 @@ def begin_node(node, parent, rules):
     """What follows for a new node from its total."""
     forget(node)
     node["depth"], node["low"], node["high"] = parent["depth"] + 1, parent["low"], parent["high"]
-    value = value_of(*sums(node["total"], rules), rules["l1"], rules["l2"])
+    value = value_of(*sums(node["total"], rules), rules["l1"], node["l2"])
     node["value"] = min(max(value, node["low"]), node["high"])
 
 
@@ -84,6 +89,7 @@ def divide(index, at, job):
     left["start"], left["rows"], left["total"] = parent["start"], n_left, parent["sum_left"]
     right["start"], right["rows"] = parent["start"] + n_left, len(rows) - n_left
     right["total"] = parent["total"] - parent["sum_left"]
+    left["l2"] = right["l2"] = penalty(job.found[j], job.rules[0])
     begin_node(left, parent, job.rules[0])
     begin_node(right, parent, job.rules[0])
     job.reach[at] = job.reach[at + 1] = job.reach[index] & job.groups[j]
@@ -110,7 +116,7 @@ def smaller(index, nodes):
 def begin(hists, job):
     """Make node 0 of all rows in job.rows and look for its split."""
     root = job.nodes[0]
-    root["start"], root["rows"] = 0, len(job.rows)
+    root["start"], root["rows"], root["l2"] = 0, len(job.rows), job.rules[0]["l2"]
     hists[0] = histogram(job.rows, job)
     root["total"] = hists[0][0][: int(job.found[0]["bins"]) + 1].sum()
     begin_node(root, {"depth": -1, "low": -np.inf, "high": np.inf}, job.rules[0])

@@ -60,5 +60,5 @@ def settle_leaves(gradient, hessian, rows, nodes, rules):
         leaf = nodes[i]  # a view; rows picked by a mask would be copies
         own = rows[leaf["start"] : leaf["start"] + leaf["rows"]]
         G, H = (np.cumsum(part[own], dtype=np.float64)[-1] for part in (gradient, hessian))
-        value = value_of(G, H, rules[0]["l1"], rules[0]["l2"])
+        value = value_of(G, H, rules[0]["l1"], leaf["l2"])
         leaf["value"] = min(max(value, leaf["low"]), leaf["high"])

@@ -5,8 +5,8 @@ Letters: d columns, e = 1 << shift slots of a column; G, H sums of gradient and 
 
 import numpy as np
 
-from ml_core.kernels.formulas import LOW32, bounded_score, score_of, value_of
-from ml_core.kernels.records import NONE
+from ml_core.kernels.formulas import LOW32, TINY, bounded_score, score_of, value_of
+from ml_core.kernels.records import FEW, NONE
 
 WORD = (1 << 64) - 1
 
@@ -72,13 +72,35 @@ def best_cuts(hist, counts, leaf, rules, found):
     return best, at[:, 0] % e, at[:, 0] // e, left
 
 
-def best_set(hist, counts, leaf, rules):
-    """As ``best_cuts`` for one categorical column, hist, counts (e,) -> gain, bits (4,) uint64, left sum."""
-    H, h = max(leaf["total"] & LOW32, 1), hist & LOW32
-    worth = (hist != 0) & ~(h / H * leaf["rows"] < min(rules["cat_smooth"], rules["min_rows"]))
+def penalty(column, rules):
+    """The l2 penalty on the values of a split's children."""
+    return rules["l2"] + (rules["cat_l2"] if column["categorical"] and column["bins"] > FEW else 0.0)
+
+
+def likely_rows(packed, leaf):
+    """About how many rows packed sums of a leaf stand for."""
+    share = (packed & LOW32) / max(leaf["total"] & LOW32, 1)
+    return np.asarray(share * leaf["rows"] + 0.5).astype(np.int64)
+
+
+def grouped(sizes, least):
+    """sizes (k,) -> where ``least`` have come together since the last such place (k,) bool."""
+    fits, group = np.zeros(len(sizes), bool), 0
+    for i, size in enumerate(sizes):
+        group += size
+        if group >= least:
+            fits[i], group = True, 0
+    return fits
+
+
+def best_set(hist, counts, leaf, rules, many):
+    """As ``best_cuts`` for one categorical column, hist, counts (e,); many: whether it has more than FEW bins
+    -> gain, bits (4,) uint64, left sum.
+    """
+    h, smooth = (hist & LOW32) * rules["unit_h"], rules["cat_smooth"] if many else rules["l2"]
+    worth = (hist != 0) & ~(many & (likely_rows(hist, leaf) < rules["cat_smooth"]))
     places = np.flatnonzero(worth)
-    smooth = rules["cat_smooth"] * rules["unit_h"] * H / leaf["rows"]
-    keys = (hist[places] >> 32) * rules["unit_g"] / (h[places] * rules["unit_h"] + smooth)
+    keys = (hist[places] >> 32) * rules["unit_g"] / np.maximum(h[places] + smooth, TINY)
     order = places[np.argsort(keys, kind="stable")]
     k = len(order)
     length = min((k + 1) // 2, int(rules["max_categories"]))
@@ -87,8 +109,12 @@ def best_set(hist, counts, leaf, rules):
     if bounded(leaf):
         gain = bounded_gain(lefts, leaf, rules, 0)
     else:
-        gain = free_gain(lefts, leaf, rules, rules["l2"] + (rules["cat_l2"] if k > 4 else 0.0))
-    gain = np.where(roomy(lefts, rows, leaf, rules) & (lefts != leaf["total"]), gain, -np.inf).ravel()
+        gain = free_gain(lefts, leaf, rules, rules["l2"] + (rules["cat_l2"] if many else 0.0))
+    fits = roomy(lefts, rows, leaf, rules) & (lefts != leaf["total"])
+    if many:
+        fits &= [grouped(likely_rows(hist[end], leaf), rules["cat_rows"]) for end in ends]
+        fits &= likely_rows(leaf["total"] - lefts, leaf) >= rules["cat_rows"]
+    gain = np.where(fits, gain, -np.inf).ravel()
     bits = np.zeros(4, np.uint64)
     if not len(gain) or gain.max() == -np.inf:
         return -np.inf, bits, 0
@@ -133,7 +159,8 @@ def best_split(index, hist, counts, job):
     may = allowed(index, job)
     sets = {}
     for j in np.flatnonzero(found["categorical"] & may):
-        gain[j], sets[j], left[j] = best_set(hist[j], counts[j], leaf, rules)
+        many = found["bins"][j] > FEW
+        gain[j], sets[j], left[j] = best_set(hist[j], counts[j], leaf, rules, many)
     gain[~may] = -np.inf
     j = int(gain.argmax())
     G, H = sums(leaf["total"], rules)

@@ -1,7 +1,7 @@
 """What the kernels that grow trees hand each other: records and their names. Imports no compiler.
 
-Letters: n rows, d columns, m nodes of a tree, w words of 64 interaction groups. A histogram has d << shift
-slots: column j's bins and its one for missing stand at j << shift and on.
+Letters: n rows, d columns, g bundles of them, m nodes of a tree, w words of 64 interaction groups. A
+histogram has g << shift slots: a column's sums stand at ``first`` and on, as ``bundle`` lays them out.
 """
 
 from collections import namedtuple
@@ -9,8 +9,9 @@ from collections import namedtuple
 import numpy as np
 
 NONE = -1
+FEW = 4  # categories up to which a column's are each tried as they are
 SQUARED, LOGISTIC, ABSOLUTE, QUANTILE, HUBER, POISSON, GAMMA = range(7)
-_FLOATS = ("l1", "l2", "min_gain", "min_hessian", "cat_smooth", "cat_l2", "unit_g", "unit_h")
+_FLOATS = ("l1", "l2", "min_gain", "min_hessian", "cat_smooth", "cat_l2", "cat_rows", "unit_g", "unit_h")
 _WHOLE = (
     "max_leaves",
     "max_depth",
@@ -22,30 +23,31 @@ _WHOLE = (
     "shift",
 )
 # What a split must obey, as one record. max_leaves, max_depth: 0 for no limit; unit_g, unit_h: worth of one
-# unit of gradient, of hessian; h_least, h_most: units of hessian a row has, which bound the rows behind a sum
+# unit of gradient, of hessian; cat_rows: what a group of categories has at least; h_least, h_most: units of
+# hessian a row has, which bound the rows behind a sum
 RULES = np.dtype(
     [(name, np.float64) for name in _FLOATS] + [(name, np.int64) for name in _WHOLE] + [("seed", np.uint64)]
 )
 # A node: column NONE and left 0 in a leaf; start, rows: its stretch of job.rows; slot: its histogram; sure:
-# as ``split.room``; total, sum_left: packed; low, high: bounds of the values below it; bits: the codes that
-# go left, cut and missing the same in words; unseen: the codes no row has
+# as ``split.room``; total, sum_left: packed; l2: what penalizes its value; low, high: bounds of the values
+# below it; bits: the codes that go left, cut and missing the same in words; unseen: the codes no row has
 _NODE = ("column", "left", "cut", "missing", "rows", "depth", "start", "slot", "sure", "total", "sum_left")
 NODE = np.dtype(
     [(name, np.int64) for name in _NODE]
-    + [(name, np.float64) for name in ("gain", "value", "low", "high")]
+    + [(name, np.float64) for name in ("gain", "value", "l2", "low", "high")]
     + [("bits", np.uint64, 4), ("unseen", np.uint64, 4)]
 )
-# A column, and its best split in the leaf at hand
-_FOUND = ("bins", "cut", "missing", "total", "sure")
+# A column: where its sums stand (see ``bundle``), and its best split in the leaf at hand
+_FOUND = ("bins", "first", "codes", "common", "cut", "missing", "total", "sure")
 FOUND = np.dtype(
     [(name, np.int64) for name in _FOUND]
     + [("categorical", np.bool_), ("allowed", np.bool_), ("monotone", np.int8), ("gain", np.float64)]
     + [("bits", np.uint64, 4)]
 )
-# codes (n, d) uint8; columns (d, n) uint8, the same turned; packed (n,) int64; rules (1,), found (d,), nodes
-# (m,): records; groups (d, w) uint64: the interaction groups a column is in, reach (m, w) those a node may
-# still use, w = 0 without any; rows, spare (k,) uint32: the rows to grow on, and room for as many; hists
-# (slots, d << shift), parts (threads, d << shift), counts (d << shift,) int64
+# codes (n, g) uint8: of bundles; columns (d, n) uint8: every column's own; packed (n,) int64; rules (1,),
+# found (d,), nodes (m,): records; groups (d, w) uint64: the interaction groups a column is in, reach (m, w)
+# those a node may still use, w = 0 without any; rows, spare (k,) uint32: the rows to grow on, and room for as
+# many; hists (slots, g << shift), parts (threads, g << shift), counts (256,) int64
 Job = namedtuple("Job", "codes columns packed rules found nodes groups reach rows spare hists parts counts")
 
 
@@ -57,3 +59,11 @@ def new_nodes(most, words):
 def shift_of(bins):
     """The least shift that gives each column room for its bins (d,) and one for missing."""
     return max(1, int(np.max(bins)).bit_length())
+
+
+def lay_out(found):
+    """Give each column a stretch of its own: sums of all codes, column after column -> shift."""
+    shift = shift_of(found["bins"])
+    found["first"], found["codes"] = np.arange(len(found)) << shift, found["bins"] + 1
+    found["common"] = NONE
+    return shift

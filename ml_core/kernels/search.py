@@ -1,15 +1,16 @@
 """The best split of a leaf over all columns it may use.
 
-Letters: d columns, m nodes, s = d << shift slots of a histogram, w words of 64 interaction groups each.
+Letters: d columns, m nodes, s slots of a histogram, w words of 64 interaction groups each.
 """
 
 import numpy as np
 from numba import prange
 
 from ml_core.kernels.formulas_jit import bounded_score, mix, score_of
+from ml_core.kernels.hist import column_sums
 from ml_core.kernels.jit import jit
 from ml_core.kernels.records import NONE
-from ml_core.kernels.split import best_cut, best_set, sums
+from ml_core.kernels.split import best_cut, best_set, only_cut, sums
 
 SERIAL = 1000  # bins below which starting threads costs more than they bring
 
@@ -38,40 +39,53 @@ def allow(node, job):
 
 
 @jit()
-def search_column(j, hist, counts, leaf, rules, found):
-    """Fill found[j] from the leaf's hist, counts (s,); empty counts: rows are bounded instead."""
-    column = found[j]
+def spare_room():
+    """What ``search_column`` needs to lay out a column."""
+    return np.empty(256, np.int64), np.empty(256, np.int64), np.empty(256)
+
+
+@jit()
+def search_column(column, hist, counts, leaf, rules, spare):
+    """Fill in a column's best split from the leaf's hist (s,) and the column's counts (256,); where those are
+    empty, hessians bound the rows.
+    """
     column.gain, column.cut = -np.inf, NONE
     if not column.allowed:
         return
-    first = j << rules.shift
-    hist = hist[first : first + column.bins + 1]
-    counts = counts[first : first + column.bins + 1] if len(counts) else counts
+    if column.bins == 2 and column.codes == 2 and column.common == 0 and not column.categorical:
+        left, rows = leaf.total - hist[column.first], counts[0] if len(counts) else np.int64(-1)
+        best = only_cut(left, rows, leaf, rules, column.monotone)
+        column.gain, column.cut, column.missing, column.total, column.sure = best
+        return
+    own = column_sums(hist, column, leaf.total, spare[0])
     if column.categorical:
-        best = best_set(hist, counts, leaf, rules, column.bits)
+        best = best_set(own, counts, leaf, rules, column.bits)
     else:
-        best = best_cut(hist, counts, leaf, rules, column.monotone)
+        best = best_cut(own, counts, leaf, rules, column.monotone, spare[1:])
     column.gain, column.cut, column.missing, column.total, column.sure = best
 
 
 @jit(parallel=True)
-def search_together(hist, counts, leaf, rules, found):
+def search_together(hist, leaf, rules, found, n_parts):
     """``search_column`` for all columns; leaf, rules: arrays of one, since a record cannot cross to
     threads.
     """
-    for j in prange(len(found)):
-        search_column(j, hist, counts, leaf[0], rules[0], found)
+    for t in prange(n_parts):
+        spare = spare_room()
+        for j in range(t, len(found), n_parts):
+            search_column(found[j], hist, hist[:0], leaf[0], rules[0], spare)
 
 
 @jit()
-def search(hist, counts, node, job):
+def search(hist, node, job):
     """Fill job.found for a node from its hist (s,)."""
     allow(node, job)
     if len(job.parts) > 1 and len(hist) > SERIAL:
-        search_together(hist, counts, job.nodes[node : node + 1], job.rules, job.found)
+        search_together(hist, job.nodes[node : node + 1], job.rules, job.found, len(job.parts))
         return
-    for j in range(len(job.found)):
-        search_column(j, hist, counts, job.nodes[node], job.rules[0], job.found)
+    spare, found, none, leaf, rules = spare_room(), job.found, hist[:0], job.nodes[node], job.rules[0]
+    for j in range(len(found)):
+        search_column(found[j], hist, none, leaf, rules, spare)
 
 
 @jit()
@@ -105,7 +119,7 @@ def pick(hist, node, found, rules):
         return
     node.column, node.gain, node.missing = j, gain, best.missing
     node.sum_left, node.sure = best.total, best.sure
-    m, first = best.bins, j << rules.shift
+    m, own = best.bins, column_sums(hist, best, node.total, np.empty(256, np.int64))
     node.cut = 0 if best.categorical else best.cut
     for b in range(m + 1):
         word, bit = b >> 6, np.uint64(1) << np.uint64(b & 63)
@@ -113,5 +127,5 @@ def pick(hist, node, found, rules):
             node.bits[word] |= best.bits[word] & bit
         elif b <= best.cut if b < m else best.missing == 1:
             node.bits[word] |= bit
-        if hist[first + b] == 0 and (b == m or best.categorical):
+        if own[b] == 0 and (b == m or best.categorical):
             node.unseen[word] |= bit

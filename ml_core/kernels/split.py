@@ -6,10 +6,10 @@ Letters: G, H sums of gradient and hessian; a column's bins are 0..m-1 and m is 
 
 import numpy as np
 
-from ml_core.kernels.formulas import LOW32
+from ml_core.kernels.formulas import LOW32, TINY
 from ml_core.kernels.formulas_jit import bounded_score, score_of, value_of
 from ml_core.kernels.jit import jit
-from ml_core.kernels.records import NONE
+from ml_core.kernels.records import FEW, NONE
 
 
 @jit()
@@ -75,13 +75,27 @@ def gains_of(lefts, leaf, rules, l2, gains):
 
 
 @jit()
-def best_cut(hist, counts, leaf, rules, direction):
-    """hist (m + 1,), counts (m + 1,) or empty -> (gain, cut, missing left?, packed left sum, room).
+def only_cut(left, rows, leaf, rules, direction):
+    """As ``best_cut`` where there is one cut only; left: packed, rows: sent left, < 0 for unknown."""
+    enough = room(left, rows, leaf, rules)
+    if enough == 0:
+        return -np.inf, NONE, 0, np.int64(0), 0
+    if free(leaf, direction):
+        (G, H), (GL, HL) = sums(leaf.total, rules), sums(left, rules)
+        gain = score_of(GL, HL, rules.l1, rules.l2) + score_of(G - GL, H - HL, rules.l1, rules.l2)
+    else:
+        gain = bounded_gain(left, leaf, rules, direction)
+    return gain, 0 if gain > -np.inf else NONE, 0, left, enough
+
+
+@jit()
+def best_cut(hist, counts, leaf, rules, direction, spare):
+    """hist (m + 1,), counts (256,) or empty; spare: int64 and float64 (256,) -> (gain, cut, missing left?,
+    packed left sum, room).
 
     Of equals the first wins: missing right before missing left, lower cuts first.
     """
-    m, counted = len(hist) - 1, len(counts) > 0
-    lefts, gains, rows_left = np.empty(256, np.int64), np.empty(256), np.empty(256, np.int64)
+    m, counted, (lefts, gains) = len(hist) - 1, len(counts) > 0, spare
     unbound = free(leaf, direction)
     best, cut, missing, sum_left, sure = -np.inf, NONE, 0, np.int64(0), 0
     for side in range(2):
@@ -89,14 +103,14 @@ def best_cut(hist, counts, leaf, rules, direction):
             break
         k = m - 1 if hist[m] == 0 or side else m
         add_up(hist[:k], hist[m] if side else np.int64(0), lefts)
-        if counted:
-            add_up(counts[:k], counts[m] if side else np.int64(0), rows_left)
         if unbound:
             gains_of(lefts[:k], leaf, rules, rules.l2, gains)
+        rows = counts[m] if counted and side else np.int64(0)
         for b in range(k):
+            rows += counts[b] if counted else np.int64(0)
             if unbound and not gains[b] > best:
                 continue
-            enough = room(lefts[b], rows_left[b] if counted else np.int64(-1), leaf, rules)
+            enough = room(lefts[b], rows if counted else np.int64(-1), leaf, rules)
             if enough == 0:
                 continue
             gain = gains[b] if unbound else bounded_gain(lefts[b], leaf, rules, direction)
@@ -106,17 +120,26 @@ def best_cut(hist, counts, leaf, rules, direction):
 
 
 @jit()
-def ordered_categories(hist, leaf, rules):
+def penalty(column, rules):
+    """The l2 penalty on the values of a split's children: a set of many categories fits noise easily."""
+    return rules.l2 + rules.cat_l2 if column.categorical and column.bins > FEW else rules.l2
+
+
+@jit()
+def likely_rows(packed, leaf):
+    """About how many rows a packed sum of a leaf stands for, by its share of the hessian."""
+    return np.int64((packed & LOW32) / max(leaf.total & LOW32, 1) * leaf.rows + 0.5)
+
+
+@jit()
+def ordered_categories(hist, leaf, rules, smooth):
     """Bins worth a place of their own, by gradient over hessian -> (k,) int64; the rest always go right."""
-    H = max(leaf.total & LOW32, 1)
-    smooth = rules.cat_smooth * rules.unit_h * H / leaf.rows
     keys, order = np.empty(len(hist)), np.empty(len(hist), np.int64)
     k = 0
     for b in range(len(hist)):
-        h = hist[b] & LOW32
-        if hist[b] == 0 or h / H * leaf.rows < min(rules.cat_smooth, rules.min_rows):
+        if hist[b] == 0 or (len(hist) > FEW + 1 and likely_rows(hist[b], leaf) < rules.cat_smooth):
             continue
-        key = (hist[b] >> 32) * rules.unit_g / (h * rules.unit_h + smooth)
+        key = (hist[b] >> 32) * rules.unit_g / max((hist[b] & LOW32) * rules.unit_h + smooth, TINY)
         at = k
         while at > 0 and keys[at - 1] > key:
             keys[at], order[at] = keys[at - 1], order[at - 1]
@@ -130,22 +153,31 @@ def ordered_categories(hist, leaf, rules):
 def best_set(hist, counts, leaf, rules, bits):
     """As ``best_cut`` for a categorical column; bits (4,) uint64 gets the categories that go left.
 
-    Prefixes of the order from either end suffice for a convex loss (Fisher 1958); cat_l2 and max_categories
-    keep many small categories from being fitted to noise.
+    Prefixes of the order from either end suffice for a convex loss (Fisher 1958). Where there are many
+    categories, cat_smooth, cat_l2, max_categories and cat_rows keep small ones from being fitted to noise, as
+    in LightGBM: they join the left side in groups of cat_rows, and as many rows stay on the right.
     """
-    order, counted = ordered_categories(hist, leaf, rules), len(counts) > 0
+    many, counted = len(hist) > FEW + 1, len(counts) > 0
+    order = ordered_categories(hist, leaf, rules, rules.cat_smooth if many else rules.l2)
     k = len(order)
-    l2 = rules.l2 + (rules.cat_l2 if k > 4 else 0.0)
+    most = min((k + 1) // 2, rules.max_categories)
     lefts, gains = np.empty(256, np.int64), np.empty(256)
     best, length, end, sum_left, sure = -np.inf, NONE, 0, np.int64(0), 0
     for side in range(2):
-        left, rows, most = np.int64(0), np.int64(0), min((k + 1) // 2, rules.max_categories)
+        left, rows, group = np.int64(0), np.int64(0), np.int64(0)
         for i in range(most):
             left += hist[order[k - 1 - i] if side else order[i]]
             lefts[i] = left
-        gains_of(lefts[:most], leaf, rules, l2, gains)
+        gains_of(lefts[:most], leaf, rules, rules.l2 + rules.cat_l2 if many else rules.l2, gains)
         for i in range(most):
-            rows += counts[order[k - 1 - i] if side else order[i]] if counted else 0
+            b = order[k - 1 - i] if side else order[i]
+            rows += counts[b] if counted else np.int64(0)
+            group += likely_rows(hist[b], leaf)
+            if many and likely_rows(leaf.total - lefts[i], leaf) < rules.cat_rows:
+                break
+            if many and group < rules.cat_rows:
+                continue
+            group = np.int64(0)
             enough = room(lefts[i], rows if counted else np.int64(-1), leaf, rules)
             if enough == 0 or lefts[i] == leaf.total:
                 continue

@@ -52,8 +52,10 @@ class GradientBoostingRegressor(RegressorMixin, BaseEstimator):
     categorical_features : mask, indexes, names, None or "from_dtype"
         Columns whose values have no order; a frame's columns of names and categories always are. Values
         beyond the max_bins most frequent ones, and values not seen in fit, count as missing.
-    cat_smooth, cat_l2, max_cat_threshold : float, float, int
-        Rows' worth of smoothing when categories are ordered; penalty on a set of them, and its largest size.
+    cat_smooth, cat_l2, max_cat_threshold, min_data_per_group : float, float, int, int
+        As LightGBM's, for columns of more than four categories: added to the hessians that categories are
+        ordered by, and rows a category has at least; penalty on a set of them, and its largest size; rows
+        that come together before a set is tried, and that stay on the other side.
     monotonic_cst : array or dict of -1, 0, 1
         Columns in which predictions must not rise or must not fall.
     interaction_cst : "pairwise", "no_interactions" or a sequence of sets of columns
@@ -78,8 +80,9 @@ class GradientBoostingRegressor(RegressorMixin, BaseEstimator):
         max_depth=None, min_samples_leaf=20, l2_regularization=0.0, l1_regularization=0.0, min_gain=0.0,
         min_hessian=1e-3, max_features=1.0, subsample=1.0, quantized_levels=None, max_bins=255,
         categorical_features="from_dtype", cat_smooth=10.0, cat_l2=10.0, max_cat_threshold=32,
-        monotonic_cst=None, interaction_cst=None, warm_start=False, early_stopping="auto", scoring="loss",
-        validation_fraction=0.1, n_iter_no_change=10, tol=1e-7, random_state=None,
+        min_data_per_group=100, monotonic_cst=None, interaction_cst=None, warm_start=False,
+        early_stopping="auto", scoring="loss", validation_fraction=0.1, n_iter_no_change=10,
+        tol=1e-7, random_state=None,
     ):  # fmt: skip
         self.loss = loss
         self.quantile = quantile
@@ -100,6 +103,7 @@ class GradientBoostingRegressor(RegressorMixin, BaseEstimator):
         self.cat_smooth = cat_smooth
         self.cat_l2 = cat_l2
         self.max_cat_threshold = max_cat_threshold
+        self.min_data_per_group = min_data_per_group
         self.monotonic_cst = monotonic_cst
         self.interaction_cst = interaction_cst
         self.warm_start = warm_start
@@ -176,9 +180,10 @@ class GradientBoostingClassifier(ClassifierMixin, BaseEstimator):
         self, *, learning_rate=0.1, max_iter=100, max_leaf_nodes=31, max_depth=None, min_samples_leaf=20,
         l2_regularization=0.0, l1_regularization=0.0, min_gain=0.0, min_hessian=1e-3, max_features=1.0,
         subsample=1.0, quantized_levels=None, max_bins=255, categorical_features="from_dtype",
-        cat_smooth=10.0, cat_l2=10.0, max_cat_threshold=32, monotonic_cst=None, interaction_cst=None,
-        warm_start=False, early_stopping="auto", scoring="loss", validation_fraction=0.1,
-        n_iter_no_change=10, tol=1e-7, class_weight=None, random_state=None,
+        cat_smooth=10.0, cat_l2=10.0, max_cat_threshold=32, min_data_per_group=100,
+        monotonic_cst=None, interaction_cst=None, warm_start=False, early_stopping="auto",
+        scoring="loss", validation_fraction=0.1, n_iter_no_change=10,
+        tol=1e-7, class_weight=None, random_state=None,
     ):  # fmt: skip
         self.learning_rate = learning_rate
         self.max_iter = max_iter
@@ -197,6 +202,7 @@ class GradientBoostingClassifier(ClassifierMixin, BaseEstimator):
         self.cat_smooth = cat_smooth
         self.cat_l2 = cat_l2
         self.max_cat_threshold = max_cat_threshold
+        self.min_data_per_group = min_data_per_group
         self.monotonic_cst = monotonic_cst
         self.interaction_cst = interaction_cst
         self.warm_start = warm_start

@@ -3,6 +3,7 @@
 Letters: n rows, d columns, q columns of raw.
 """
 
+import threading
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +15,7 @@ from ml_core.models import binning
 from ml_core.models.boosting_loss import Loss
 from ml_core.models.boosting_rounds import Rounds
 from ml_core.models.boosting_rules import groups_of, monotone_of, most_leaves
+from ml_core.models.boosting_table import Table
 from ml_core.models.boosting_watch import Watch, split_off, stops
 from ml_core.models.engine import kernels_for, threads_for
 from ml_core.models.ensemble import FEW, Ensemble
@@ -55,26 +57,30 @@ class Shared:
 
     made: dict = field(default_factory=dict)
     threads: int | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 def encoded(model, problem, train, kernels, shared):
-    """Bins by the model's parameters, learned from the rows ``train`` (all for None), and all rows' codes;
-    made once for all fits that share.
+    """Bins by the model's parameters, learned from the rows ``train`` (all for None), all rows' codes, and
+    the Table of ``train``; made once for all fits that share.
     """
     categorical, rng = categorical_mask(model), np.random.default_rng(model._seeds[2])
     rows = np.arange(len(problem.X)) if train is None else train
     drawn = len(rows) > binning.SAMPLE
     split = None if train is None else (model._seeds[0], model.validation_fraction)
     key = (int(model.max_bins), categorical.tobytes(), split, model._seeds[2] if drawn else None)
-    if key not in shared.made:
-        if drawn:
-            rows = np.sort(rng.choice(rows, binning.SAMPLE, replace=False))
-        weights = problem.weights[rows] if len(problem.weights) else None
-        whole = len(rows) == len(problem.X) and isinstance(problem.X, np.ndarray)
-        X = problem.X if whole else problem.X[rows]
-        bins = binning.Bins.learn(X, weights, int(model.max_bins), categorical, rng)
-        shared.made[key] = bins, bins.codes(problem.X, kernels)
-    return shared.made[key]
+    with shared.lock:  # the others wait for what they need too
+        if key not in shared.made:
+            if drawn:
+                rows = np.sort(rng.choice(rows, binning.SAMPLE, replace=False))
+            weights = problem.weights[rows] if len(problem.weights) else None
+            whole = len(rows) == len(problem.X) and isinstance(problem.X, np.ndarray)
+            X = problem.X if whole else problem.X[rows]
+            bins = binning.Bins.learn(X, weights, int(model.max_bins), categorical, rng)
+            codes = bins.codes(problem.X, kernels)
+            table = Table.of(codes if train is None else codes[train], bins, kernels)
+            shared.made[key] = bins, codes, table
+        return shared.made[key]
 
 
 def seconds(model, n, d, q):
@@ -102,12 +108,12 @@ def fit(model, problem, shared=None):
         if going_on:
             bins = model._ensemble.bins
             codes = bins.codes(problem.X, engine[0])
+            table = Table.of(codes if train is None else codes[train], bins, engine[0])
         else:
-            bins, codes = encoded(model, problem, train, engine[0], shared)
+            bins, codes, table = encoded(model, problem, train, engine[0], shared)
             begin(model, bins, problem.loss, problem.targets(train))
         limits = bins, monotone_of(model, bins.categorical), groups_of(model, len(bins.edges)), problem.loss
-        own = codes if train is None else codes[train]
-        rounds = Rounds(model, (own, *problem.targets(train)), limits, engine)
+        rounds = Rounds(model, (table, *problem.targets(train)), limits, engine)
         run(model, rounds, watch_of(model, problem, (codes, test), engine[0]))
     return model
 
@@ -195,14 +201,21 @@ def raw_of(model, X):
     return raw
 
 
-def stages(model, X):
-    """Raw predictions (n, q) after each round, one array that changes."""
+def raw_after(model, X, numbers):
+    """Yield (number, raw predictions (n, q) after so many rounds), one array that changes; numbers rise."""
     check_is_fitted(model)
-    X, ensemble, q = read(model, X, reset=False), model._ensemble, len(model._start)
+    X, ensemble, q, done = read(model, X, reset=False), model._ensemble, len(model._start), 0
     raw = np.tile(model._start, (len(X), 1))
     with ensemble.kernels(len(X)) as (kernels, _):
         codes = ensemble.bins.codes(X, kernels)
-        for number in range(model.n_iter_):
-            own = part(ensemble.trees, number * q, number * q + q)
+        for number in numbers:
+            own = part(ensemble.trees, done * q, number * q)
             Ensemble(ensemble.bins, own, q).add_coded(codes, raw, kernels)
-            yield raw
+            done = number
+            yield number, raw
+
+
+def stages(model, X):
+    """Raw predictions (n, q) after each round, one array that changes."""
+    check_is_fitted(model)
+    return (raw for _, raw in raw_after(model, X, range(1, model.n_iter_ + 1)))

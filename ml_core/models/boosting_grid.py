@@ -1,8 +1,9 @@
 """Scores of many boosting candidates: what a fold's candidates share is made once.
 
 All candidates of a fold use one binning of its training rows (never of its test rows, so that scores equal
-those of one fit at a time to the bit), and those that differ only in ``max_iter`` are prefixes of one fit.
-The fits are shared out among the threads, each on one of its own.
+those of one fit at a time to the bit), and those that differ only in ``max_iter`` are prefixes of one fit,
+whether it stops early or not: when it does cannot depend on how long it might have gone on. The fits are
+shared out among the threads, each on one of its own.
 """
 
 import copy
@@ -11,23 +12,19 @@ import numpy as np
 from sklearn.base import clone
 
 from ml_core.kernels.workers import each
-from ml_core.models.boosting_fit import Shared, fit, seconds, stages
-from ml_core.models.boosting_watch import stops
+from ml_core.models.boosting_fit import Shared, fit, raw_after, seconds
 from ml_core.models.engine import kernels_for
 from ml_core.models.scoring import judge, rows_of, score_rest
 
 
-def alike(model, candidates, n_rows):
-    """Candidates that differ in max_iter only -> [(model with the most rounds, [index], [max_iter])].
-
-    Left out are those that watch their score: how long they run depends on it.
-    """
+def alike(model, candidates):
+    """Candidates that differ in max_iter only -> [(model with the most rounds, [index], [max_iter])]."""
     found = {}
     for i, candidate in enumerate(candidates):
         try:
             trial = clone(model).set_params(**candidate)
             trial._validate_params()
-            if stops(trial, n_rows, False) or trial.warm_start:
+            if trial.warm_start:
                 continue
         except (ValueError, TypeError):
             continue
@@ -40,14 +37,14 @@ def alike(model, candidates, n_rows):
 
 
 def score_rounds(trial, test, wanted, score):
-    """Score a fitted trial after each of the wanted numbers of rounds -> {rounds: score}."""
+    """Score a fitted trial after each of the wanted numbers of rounds, or where it stopped -> [score]."""
     X, y = test
+    wanted = [min(number, trial.n_iter_) for number in wanted]
     found, seen = {}, copy.copy(trial)
-    for number, raw in enumerate(stages(trial, X), 1):
-        if number in wanted:
-            seen._raw = raw
-            found[number] = score(seen, X, y)
-    return found
+    for number, raw in raw_after(trial, X, sorted(set(wanted))):
+        seen._raw = raw
+        found[number] = score(seen, X, y)
+    return [found[number] for number in wanted]
 
 
 def score_fold(groups, parts, scorer, engine):
@@ -58,14 +55,12 @@ def score_fold(groups, parts, scorer, engine):
         trial, indices, rounds = group
         try:
             fit(trial, trial._problem(*own), shared)
-            found = score_rounds(trial, held, set(rounds), judge(trial, scorer))
+            found = score_rounds(trial, held, rounds, judge(trial, scorer))
         except Exception:  # one fit at a time will raise it again, and say so
             return []
-        return [(i, found[number]) for i, number in zip(indices, rounds, strict=True)]
+        return zip(indices, found, strict=True)
 
-    # the first alone: it makes the bins that the others share
-    found = one(groups[0]) + sum(each(one, groups[1:], engine[1]), [])
-    return dict(found)
+    return {i: score for found in each(one, groups, engine[1]) for i, score in found}
 
 
 def score_grid(model, data, candidates, folds, scorer):
@@ -73,7 +68,7 @@ def score_grid(model, data, candidates, folds, scorer):
     X, y = data
     scores = np.full((len(candidates), len(folds)), np.nan)
     for j, (train, test) in enumerate(folds):
-        groups = alike(model, candidates, len(train))
+        groups = alike(model, candidates)
         if not groups:
             continue
         parts = [(rows_of(X, rows), rows_of(y, rows)) for rows in (train, test)]

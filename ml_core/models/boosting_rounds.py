@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml_core.kernels import records
 from ml_core.kernels.formulas import rough_units, units
 from ml_core.kernels.records import Job, new_nodes
 from ml_core.kernels.trees import Trees
@@ -30,30 +29,23 @@ class Rounds:
     """Boosting on encoded rows; ``step`` adds one round's trees and moves raw (n, q)."""
 
     def __init__(self, model, data, limits, engine):
-        """data: (codes, y, weights); limits: (Bins, monotone (d,), groups (d, w), Loss); engine: (kernels,
+        """data: (Table, y, weights); limits: (Bins, monotone (d,), groups (d, w), Loss); engine: (kernels,
         threads).
         """
-        self.codes, self.y, self.weights = data
+        table, self.y, self.weights = data
         self.bins, monotone, groups, self.loss = limits
         self.kernels, threads = engine
         self.seed, self.learning_rate, self.subsample = model._seeds[1], model.learning_rate, model.subsample
         self.levels = model.quantized_levels
-        n, d = self.codes.shape
-        columns = np.empty((d, n), np.uint8)
-        self.kernels.turn(self.codes, columns)
-        found = np.zeros(d, records.FOUND)
-        found["bins"], found["categorical"], found["monotone"] = (
-            self.bins.counts,
-            self.bins.categorical,
-            monotone,
-        )
-        leaves, rules = most_leaves(model, n), rules_of(model, self.bins.counts)
-        s = d << int(rules["shift"][0])
+        self.codes, found = table.codes, table.found.copy()
+        (n, d), found["monotone"] = self.codes.shape, monotone
+        leaves, rules = most_leaves(model, n), rules_of(model, d, table.shift)
+        s = table.bundled.shape[1] << table.shift
         slots = min(leaves if model.max_leaf_nodes else 64, max(4, POOL // (8 * s))) + 1
         self.job = Job(
-            self.codes, columns, np.empty(n, np.int64), rules, found, *_nodes(2 * leaves - 1, groups),
-            np.empty(n, np.uint32), np.empty(n, np.uint32), np.empty((slots, s), np.int64),
-            np.empty((threads, s), np.int64), np.empty(s, np.int64),
+            table.bundled, table.columns, np.empty(n, np.int64), rules, found,
+            *_nodes(2 * leaves - 1, groups), np.empty(n, np.uint32), np.empty(n, np.uint32),
+            np.empty((slots, s), np.int64), np.empty((threads, s), np.int64), np.empty(256, np.int64),
         )  # fmt: skip
         self.slopes = np.empty((2, self.loss.q, n), np.float32)
         self.raw = np.empty((n, self.loss.q))

@@ -34,6 +34,7 @@ CONSTRAINTS = {
     "cat_smooth": [_at_least(0)],
     "cat_l2": [_at_least(0)],
     "max_cat_threshold": [_at_least(1, Integral)],
+    "min_data_per_group": [_at_least(1, Integral)],
     "monotonic_cst": ["array-like", dict, None],
     "interaction_cst": [list, tuple, StrOptions({"pairwise", "no_interactions"}), None],
     "warm_start": ["boolean"],
@@ -91,8 +92,8 @@ def groups_of(model, d):
     return masks
 
 
-def rules_of(model, bins):
-    """An estimator's parameters as the kernels' record (1,); bins (d,): how many each column has."""
+def rules_of(model, d, shift):
+    """An estimator's parameters as the kernels' record (1,); shift: of histograms."""
     rules = np.zeros(1, records.RULES)
     chosen = {
         "l1": model.l1_regularization,
@@ -101,12 +102,13 @@ def rules_of(model, bins):
         "min_hessian": model.min_hessian,
         "cat_smooth": model.cat_smooth,
         "cat_l2": model.cat_l2,
+        "cat_rows": model.min_data_per_group,
         "max_leaves": model.max_leaf_nodes or 0,
         "max_depth": model.max_depth or 0,
         "min_rows": model.min_samples_leaf,
-        "max_columns": max(1, int(model.max_features * len(bins))),
+        "max_columns": max(1, int(model.max_features * d)),
         "max_categories": model.max_cat_threshold,
-        "shift": records.shift_of(bins),
+        "shift": shift,
     }
     for name, value in chosen.items():
         rules[name] = value

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ml_core.kernels import records
+from ml_core.kernels.bundle import bundle
 from ml_core.kernels.formulas import units
 from ml_core.kernels.plain_losses import pack, slopes
 
@@ -13,6 +14,11 @@ def some_codes(rng, n, d):
     codes = np.stack([rng.integers(0, b + 1, n) for b in bins], axis=1)
     if rng.random() < 0.4:
         codes = np.where(rng.random((n, d)) < 0.5, 0, codes)
+    if rng.random() < 0.5:  # columns that share a bundle: away from 0 in rows of their own only
+        few = rng.random(d) < 0.5
+        bins = np.where(few, rng.integers(1, 60, d), bins)
+        codes = np.where(few & (rng.integers(0, d + 1, n)[:, None] != np.arange(d)), 0, codes)
+        codes = np.minimum(codes, bins)
     return codes.astype(np.uint8), bins
 
 
@@ -27,6 +33,7 @@ def some_job(rng, n, d, threads=1, **chosen):
     rules = np.zeros(1, records.RULES)
     drawn = {
         "min_hessian": rng.choice([0.0, 1e-3]), "cat_smooth": 10, "cat_l2": 10, "max_categories": 32,
+        "cat_rows": rng.choice([1, 30]),
         "max_leaves": rng.choice([2, 5, 31, 0]), "min_rows": rng.choice([1, 5, 20]),
         "l2": rng.choice([0.0, 1.0]),
         "l1": rng.choice([0.0, 0.0, 0.5]), "max_depth": rng.choice([0, 4]), "seed": rng.integers(1000),
@@ -34,17 +41,19 @@ def some_job(rng, n, d, threads=1, **chosen):
     }  # fmt: skip
     for name, value in (drawn | chosen).items():
         rules[name] = value
-    rules["shift"] = shift = records.shift_of(bins)
+    columns = np.ascontiguousarray(codes.T)
+    bundled, shift = bundle(codes, columns, found)
+    rules["shift"] = shift
     packed = some_packed(rng, codes[:, 0] / bins[0], rules)
     groups = (
         rng.integers(0, 4, (d, 1)).astype(np.uint64) if rng.random() < 0.2 else np.zeros((d, 0), np.uint64)
     )
     nodes, reach = records.new_nodes(2 * (int(rules["max_leaves"][0]) or n) - 1, groups.shape[1])
-    slots, s = rng.choice([3, 70]), d << shift
+    slots, s = rng.choice([3, 70]), bundled.shape[1] << shift
     return records.Job(
-        codes, np.ascontiguousarray(codes.T), packed, rules, found, nodes, groups, reach,
+        bundled, columns, packed, rules, found, nodes, groups, reach,
         np.arange(n, dtype=np.uint32), np.empty(n, np.uint32), np.empty((slots, s), np.int64),
-        np.empty((threads, s), np.int64), np.empty(s, np.int64),
+        np.empty((threads, s), np.int64), np.empty(256, np.int64),
     )  # fmt: skip
 
 

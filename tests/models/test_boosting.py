@@ -313,7 +313,10 @@ def test_score_many_equals_one_fit_at_a_time():
     candidates = [
         {"max_iter": 4}, {"max_iter": 8}, {"max_iter": 8, "learning_rate": 0.3},
         {"max_iter": 5, "max_bins": 20},
-        {"max_iter": 6, "early_stopping": True, "subsample": 0.5}, {"max_iter": 5, "max_bins": 1},
+        {"max_iter": 6, "early_stopping": True, "subsample": 0.5},
+        *({"max_iter": rounds, "early_stopping": True, "n_iter_no_change": 1, "learning_rate": 1.0}
+          for rounds in (1, 50, 80)),
+        {"max_iter": 5, "max_bins": 1},
     ]  # fmt: skip
     model, scorer = GradientBoostingClassifier(random_state=0), get_scorer("neg_log_loss")
     with pytest.warns(UserWarning, match="max_bins"):
