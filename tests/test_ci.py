@@ -173,6 +173,10 @@ def test_deliver_judges_this_run_and_ends_as_promote_does(tmp_path, code, dry):
     known |= {"DRY_RUN": dry, "RUN_ID": ""}
     done = subprocess.run([tmp_path / ".ci/deliver"], env=known, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
+    assert (tmp_path / "build/deliver/outcome.txt").read_text().strip() == ["passed", "refused", "broken"][
+        code
+    ]
+    assert (f"exit code {code}" in done.stderr) == bool(code)
     calls = (tmp_path / "calls").read_text().splitlines()
     dry_run = " --dry-run" if dry else ""
     assert calls == [
@@ -182,6 +186,11 @@ def test_deliver_judges_this_run_and_ends_as_promote_does(tmp_path, code, dry):
         f"mlcore promote --report build/deliver/report.md{dry_run} -- abc",
     ]
     assert (tmp_path / "sum").read_text() == "# said\n"
+    broken = known | {"GITHUB_ACTIONS": "true"}
+    fake(tmp_path, "mlcore", f"exit {code}")
+    done = subprocess.run([tmp_path / ".ci/deliver"], env=broken, capture_output=True, text=True, check=False)
+    assert done.returncode == code and ("::error::deliver: " in done.stderr) == bool(code)
+    fake(tmp_path, "mlcore", f"{told}; exit {code}")
     evil = known | {"RUN_ID": "--help; touch pwned"}
     subprocess.run([tmp_path / ".ci/deliver"], env=evil, capture_output=True, check=False)
     last = (tmp_path / "calls").read_text().splitlines()[-1]

@@ -181,7 +181,11 @@ def collect_garbage(days: int | None, apply: bool, as_json: bool) -> None:
         return
     for line in found.lines():
         print_line(line)
-    print_line("removed" if apply else "nothing was removed; `mlcore gc --apply` removes it")
+    if not (found.versions or found.runs or found.objects):
+        print_line(f"nothing that is older than {days} days can go")
+    else:
+        again = f"mlcore gc --days {days} --apply"
+        print_line("removed" if apply else f"nothing was removed; `{again}` removes it")
 
 
 def show_history(as_json: bool) -> None:

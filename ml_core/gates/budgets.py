@@ -21,7 +21,7 @@ class WithinBudget:
 
     Attributes
     ----------
-    p99_ms : milliseconds within which 99 of 100 single rows are answered, frame in, answer out
+    p99_ms : milliseconds within which 99 of 100 single rows are answered on one thread, frame in, answer out
     rows_per_second : at least so many, asked ``batch`` rows at once
     disk_mb : the model's file
     memory_mb : what the process needs beyond what it holds, while it answers ``batch`` rows (Linux only)

@@ -30,8 +30,11 @@ class Garbage:
 
     def lines(self) -> list[str]:
         """For people."""
-        named = [("versions of the model", self.versions), ("runs, whose files", self.runs)]
-        found = [f"{len(some)} {what}: {', '.join(some[:20]) or 'none'}" for what, some in named]
+        named = [("versions of the model", self.versions), ("runs' files, but not their numbers", self.runs)]
+        found = [
+            f"{len(some)} {what}: {', '.join(some[:20]) or 'none'}{' and more' if len(some) > 20 else ''}"
+            for what, some in named
+        ]
         found.append(f"{len(self.objects)} objects in DVC's cache, {self.bytes / 1e6:.1f} MB")
         return [*found, self.note] if self.note else found
 

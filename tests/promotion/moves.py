@@ -24,6 +24,7 @@ from ml_core.promotion.policy import Policy
 from ml_core.promotion.promote import Asked, promote
 from ml_core.promotion.rollback import roll_back
 from ml_core.report import document
+from ml_core.tracking.ledger import RECEIPT
 from ml_core.tracking.mlflow import Mlflow
 
 NAME = "churn"
@@ -54,13 +55,32 @@ def yes(duel):
 
 
 def candidates(tracker, n):
-    """The project's run under n receipts of its own: n runs that can be told apart, with one model."""
+    """The project's run under n ids: n runs that can be told apart. One is recorded, the others are copies.
+
+    Recording a run takes as long as moving the champion, and it is the moves that are killed.
+    """
     source = Mlflow().runs(1)[0]
     whole = Mlflow().read(source.run_id)
     with tempfile.TemporaryDirectory() as place:
         model = Mlflow().fetch(source.run_id, "model.skops", Path(place))
-        run = replace(whole, run_id=None, model=replace(whole.model, path=model, uri=""))
-        return [tracker.record(replace(run, receipt=f"{i:032x}", name=f"candidate {i}")) for i in range(n)]
+        first = tracker.record(replace(whole, run_id=None, model=replace(whole.model, path=model, uri="")))
+        with tracker.client() as client:
+            known = client.get_run(first)
+            files = client.download_artifacts(first, "", place)
+            return [first, *(copied(client, known, files, i) for i in range(1, n))]
+
+
+def copied(client, known, files, i):
+    """Another run with the same params, tags, model and files, but a receipt of its own; its id."""
+    from mlflow.entities import LoggedModelOutput, Param
+
+    tags = known.data.tags | {RECEIPT: f"{i:032x}", "mlflow.runName": f"candidate {i}"}
+    run_id = client.create_run(known.info.experiment_id, tags=tags).info.run_id
+    client.log_batch(run_id, params=[Param(name, value) for name, value in known.data.params.items()])
+    client.log_outputs(run_id, [LoggedModelOutput(known.outputs.model_outputs[-1].model_id, step=0)])
+    client.log_artifacts(run_id, files)
+    client.set_terminated(run_id)
+    return run_id
 
 
 def move(tracker, run_id, to=None):
