@@ -12,11 +12,11 @@ import logging
 import os
 import shlex
 import shutil
-import signal
-import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
+
+from ml_core.interrupts import Interrupts
 
 AWAY = 75  # exit code of what may work when tried again, as sysexits.h has it
 HOME = Path(".mlcore")
@@ -35,12 +35,14 @@ class Stopped(Exception):
 class Share:
     """How a run works with others: bring what they made from the DVC remote, push what it made, take turns.
 
-    ``wait`` lets a run wait for the one that works in this checkout, instead of refusing.
+    ``wait`` lets a run wait for the one that works in this checkout, instead of refusing; with ``restore`` it
+    only brings back what was made before, up to the first stage that would have to run.
     """
 
     pull: bool = False
     push: bool = False
     wait: bool = False
+    restore: bool = False
 
 
 def bring_up_to_date(
@@ -50,7 +52,7 @@ def bring_up_to_date(
     said: Callable[[str], None] = lambda stage: None,
     share: Share | None = None,
 ) -> dict[str, str]:
-    """Stage name -> "ran", "restored" or "unchanged". ``call(step)`` runs one of our steps here.
+    """Stage name -> "ran", "restored", "unchanged" or "stale". ``call(step)`` runs one of our steps here.
 
     ``said(stage)`` hears each that begins. Stopped when DVC refuses; what ``call`` raises passes through.
     """
@@ -61,17 +63,19 @@ def bring_up_to_date(
     happened: dict[str, str] = {}
 
     def begins(stage):
+        if share.restore:
+            raise _Stale
         happened[stage] = "ran"
         said(stage)
 
     try:
         with (
             alone(share.wait), quiet(), whole_lock(), Interrupts() as interrupts, Repo() as repo,
-            in_process(interrupts.heard(call), begins),
+            in_process(interrupts.heard(call), begins) as here,
         ):  # fmt: skip
             heal_table_of_users(repo)
-            for stage in repo.reproduce(targets=targets, force=force, pull=share.pull):
-                happened.setdefault(stage.addressing, "restored")
+            walk = {"targets": targets, "force": force, "pull": share.pull}
+            found = _restored(repo, walk, here) if share.restore else _walked(repo, walk)
             names = [stage.addressing for stage in repo.index.stages]
             if share.push:
                 repo.push(run_cache=True)
@@ -86,49 +90,31 @@ def bring_up_to_date(
         if not (share.pull or share.push):
             raise
         raise _away(error) from error
-    return {name: happened.get(name, "unchanged") for name in names}
+    return {name: happened.get(name, found.get(name, "unchanged")) for name in names}
 
 
-class Interrupts:
-    """Ctrl-C ends a step at once, but waits while DVC writes its own files, which it does in place.
+def _walked(repo, walk):
+    """Stage -> "restored" of those that DVC had to touch; which of them ran the caller knows."""
+    return {stage.addressing: "restored" for stage in repo.reproduce(**walk)}
 
-    A second Ctrl-C does not wait. Outside the main thread, where Python hears no signal, it does nothing.
-    """
 
-    def __init__(self):
-        self.hears, self.waiting = False, False
+def _restored(repo, walk, here):
+    """Stage -> "restored" or "stale": DVC's walk up to the first stage that would have to run."""
+    from dvc.exceptions import DvcException
 
-    def __enter__(self):
-        self._main = threading.current_thread() is threading.main_thread()
-        if self._main:
-            self._before = signal.signal(signal.SIGINT, self._arrived)
-        return self
+    try:
+        if here:
+            return _walked(repo, walk)
+    except DvcException as error:
+        if not isinstance(_cause(error), _Stale):
+            raise
+    changed = repo.status()
+    names = [stage.addressing for stage in repo.index.stages]
+    return {name: "stale" if name in changed else "restored" for name in names}
 
-    def __exit__(self, kind, error, trace):
-        if self._main:
-            signal.signal(signal.SIGINT, self._before)
-        if self.waiting and kind is None:
-            raise KeyboardInterrupt
 
-    def _arrived(self, number, frame):
-        if self.hears or self.waiting:
-            raise KeyboardInterrupt
-        self.waiting = True
-        os.write(2, b"interrupted: stops as soon as DVC's files are whole; once more to stop at once\n")
-
-    def heard(self, call: Callable[[str], None]) -> Callable[[str], None]:
-        """``call``, but open to interrupts while it lasts."""
-
-        def interruptible(name):
-            self.hears = True
-            try:
-                if self.waiting:
-                    raise KeyboardInterrupt
-                return call(name)
-            finally:
-                self.hears = False
-
-        return interruptible
+class _Stale(Exception):
+    """A stage would have to run, and only what was made before is wanted."""
 
 
 def _cause(error):
@@ -137,7 +123,7 @@ def _cause(error):
     while chain is not None:
         if isinstance(chain, _OursFailed):
             return chain.error
-        if isinstance(chain, KeyboardInterrupt):
+        if isinstance(chain, KeyboardInterrupt | _Stale):
             return chain
         seen.append(str(chain))
         chain = chain.__cause__ or chain.__context__

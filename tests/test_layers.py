@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOOR = {
     "ml_core.outcome": 0, "ml_core.progress": 0, "ml_core.kernels": 0, "ml_core.lifeline": 0,
+    "ml_core.interrupts": 0,
     "ml_core.models": 1, "ml_core.features": 1, "ml_core.data": 1,
     "ml_core.search": 2, "ml_core.measure": 2, "ml_core.plots": 2, "ml_core.gates": 2,
     "ml_core.report": 3, "ml_core.steps": 3, "ml_core.tracking": 3, "ml_core.plan": 3, "ml_core.runner": 3,

@@ -50,6 +50,20 @@ def test_a_second_run_does_nothing_and_dvc_agrees(finished):
     assert results(finished) == before
 
 
+def test_restore_brings_back_what_was_made_before_and_runs_nothing(finished):
+    before = results(finished)
+    shutil.rmtree(finished.folder / "out")
+    assert set(what(finished, "--restore").values()) == {"restored"}
+    assert results(finished) == before
+    finished.mlcore("compose", "model=gaussian_nb")
+    shutil.rmtree(finished.folder / "out")
+    happened = what(finished, "--restore")
+    assert {name for name, did in happened.items() if did == "restored"} == {"ingest", "prepare"}
+    assert set(happened.values()) == {"restored", "stale"}
+    assert not (finished.folder / "out/search").exists()
+    assert "stale" in finished.mlcore("run", "--restore").stdout, "nothing was remembered as up to date"
+
+
 def test_dvc_repro_gives_the_same_lock_and_the_same_bytes(finished, tmp_path):
     """A process a stage, from nothing, in another folder: nothing differs but who did it."""
     finished.git("clone", "-q", str(finished.folder), str(tmp_path / "another folder, ä"))

@@ -49,6 +49,7 @@ def compose(overrides: tuple[str, ...], check: bool, keep: bool) -> None:
 @click.option("--pull", is_flag=True, help="Bring what others made from the DVC remote first.")
 @click.option("--push", is_flag=True, help="Push what was made to the DVC remote, for others to bring.")
 @click.option("--wait", is_flag=True, help="Wait for another run in this checkout instead of refusing.")
+@click.option("--restore", is_flag=True, help="Only bring back what was made before; run nothing.")
 @as_json
 def run(stages: tuple[str, ...], force: bool, as_json: bool, **share: bool) -> None:
     """Bring what is stale up to date, in one process.

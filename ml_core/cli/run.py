@@ -32,7 +32,7 @@ def run_pipeline(targets: list[str] | None, force: bool, as_json: bool, share: S
     known = None if force or shared else settled.is_settled(recipe, params)
     if known is None:
         happened = bring_up_to_date(call, targets, force, _begins, share)
-        if targets is None:
+        if targets is None and "stale" not in happened.values():
             settled.remember(recipe, params, list(happened))
     else:
         happened = dict.fromkeys(known, "unchanged")

@@ -30,9 +30,17 @@ def _command(command):
 
 
 @_command
-def open(name: str, commit: str | None, overrides: tuple[str, ...]) -> None:
-    """Clone, check out, compose; remove what is too old. Tells {folder, commit, branch}."""
-    _tell(_opened(name, commit, overrides))
+@click.option("--restore", "stages", multiple=True, help="Bring back this stage; once for each.")
+def open(name: str, commit: str | None, overrides: tuple[str, ...], stages: tuple[str, ...]) -> None:
+    """Clone, check out, compose; remove what is too old. Tells {folder, commit, branch, restored}.
+
+    With --restore, what was made before by the same code, data and choices is brought back: those stages.
+    """
+    found = _opened(name, commit, overrides)
+    if stages:
+        happened = _run(found, [*stages, "--restore"], pull=True, push=True)
+        found["restored"] = [stage for stage in stages if happened[stage] != "stale"]
+    _tell(found)
 
 
 @_command
@@ -40,17 +48,11 @@ def open(name: str, commit: str | None, overrides: tuple[str, ...]) -> None:
 @click.option("--publish", "finish", is_flag=True, help="Then publish.")
 def work(name: str, commit: str | None, overrides: tuple[str, ...], stage: str | None, finish: bool) -> None:
     """Bring the recipe, or a stage, up to date; exit code as of `mlcore run`. Tells what each stage did."""
-    from ml_core import lifeline, workspace
+    from ml_core import lifeline
 
     lifeline.hold()
     found = _opened(name, commit, overrides)
-    shared = ["--pull", "--push"] if workspace.remote(Path(found["folder"])) else []
-    words = ["run", *([stage] if stage else []), "--wait", "--json", *shared]
-    done = _inside(found, words, stdout=subprocess.PIPE)
-    if done.returncode:
-        raise SystemExit(done.returncode)
-    stages = {key: told["what"] for key, told in json.loads(done.stdout)["stages"].items()}
-    click.echo("  ".join(f"{key} {what}" for key, what in stages.items()), err=True)
+    stages = _run(found, [stage] if stage else [], pull=True, push=True)
     told = {"stages": stages} | _recorded(found)
     _tell(found | told | (_published(found) if finish else {}))
 
@@ -70,7 +72,7 @@ def do(name: str, commit: str | None, overrides: tuple[str, ...], words: tuple[s
     lifeline.hold()
     found = _opened(name, commit, overrides)
     _whole(found)
-    raise SystemExit(_inside(found, list(words)).returncode)
+    raise SystemExit(_inside(found, list(words), stdout=sys.stderr).returncode)  # its words are for the log
 
 
 def _opened(name, commit, overrides):
@@ -96,13 +98,22 @@ def _published(found):
 
 def _whole(found):
     """Let the workspace hold what the recipe makes; another machine may have done the work."""
+    if not (Path(found["folder"]) / "out/log/receipt.json").exists():
+        _run(found, [], pull=True)
+
+
+def _run(found, words, **shared):
+    """`mlcore run` there, by turns and sharing what there is a remote for; stage -> what happened to it."""
     from ml_core import workspace
 
-    if not (Path(found["folder"]) / "out/log/receipt.json").exists():
-        shared = ["--pull"] if workspace.remote(Path(found["folder"])) else []
-        done = _inside(found, ["run", "--wait", *shared], stdout=subprocess.DEVNULL)
-        if done.returncode:
-            raise SystemExit(done.returncode)
+    if workspace.remote(Path(found["folder"])):
+        words = [*words, *(f"--{way}" for way in shared)]
+    done = _inside(found, ["run", *words, "--wait", "--json"], stdout=subprocess.PIPE)
+    if done.returncode:
+        raise SystemExit(done.returncode)
+    stages = {key: told["what"] for key, told in json.loads(done.stdout)["stages"].items()}
+    click.echo("  ".join(f"{key} {what}" for key, what in stages.items()), err=True)
+    return stages
 
 
 def _recorded(found):
@@ -118,9 +129,13 @@ def _recorded(found):
 
 
 def _inside(found, words, **options):
-    """A command of mlcore with the workspace's code; the ledger and what waits for it are the checkout's."""
-    folder = found["folder"]
-    environment = os.environ | {"DVC_ROOT": str(Path.cwd()), "MLCORE_CODE": folder}
+    """A command of mlcore with the workspace's code.
+
+    The ledger, what waits for it and compiled kernels are the checkout's.
+    """
+    folder, kernels = found["folder"], Path.cwd() / "ml_core/kernels/__pycache__"
+    environment = {"MLCORE_KERNELS": str(kernels)} | os.environ
+    environment |= {"DVC_ROOT": str(Path.cwd()), "MLCORE_CODE": folder}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))
     words = [sys.executable, "-m", "ml_core", *words]
     return subprocess.run(words, cwd=folder, env=environment, text=True, check=False, **options)

@@ -1,7 +1,8 @@
 """Numba's ``njit`` as every kernel here uses it: compiled once, kept on disk, never stale.
 
 Numba keys its cache on the one file a function stands in; a change in a file that function calls goes unseen.
-So the folder of the cache carries a digest of all these kernels' sources: any edit starts a fresh one.
+So the folder of the cache carries a digest of all these kernels' sources: any edit starts a fresh one. And it
+keys it on where that file lies; here equal sources find the same code, wherever they were cloned to.
 """
 
 import functools
@@ -11,11 +12,15 @@ from pathlib import Path
 
 import numba
 from numba import config
+from numba.core.caching import UserProvidedCacheLocator
 
 
 @functools.cache
 def folder():
-    """Where the machine code of exactly these sources lies: beside them, or in the user's cache."""
+    """Where the machine code of exactly these sources lies.
+
+    In MLCORE_KERNELS where that is set, else beside the sources, else in the user's cache.
+    """
     here = Path(__file__).parent
     digest = hashlib.sha256()
     for path in sorted(here.glob("*.py")):
@@ -29,10 +34,20 @@ def folder():
     # bounds checks change the code but not numba's key for it
     checked = "-checked" if config.BOUNDSCHECK else ""
     name = f"numba-{digest.hexdigest()[:16]}{checked}"
+    if os.environ.get("MLCORE_KERNELS"):
+        return Path(os.environ["MLCORE_KERNELS"]).expanduser() / name
     beside = here / "__pycache__"
     if os.access(beside if beside.is_dir() else here, os.W_OK):
         return beside / name
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ml_core" / name
+
+
+class Located(UserProvidedCacheLocator):
+    """A function's code lies in ``folder()`` itself; numba would add a digest of the path of the source."""
+
+    def __init__(self, py_func, py_file):
+        super().__init__(py_func, py_file)
+        self._cache_path = config.CACHE_DIR
 
 
 def jit(**options):
@@ -40,15 +55,15 @@ def jit(**options):
     options = {"nogil": True, "error_model": "numpy", "cache": True, "no_cfunc_wrapper": True} | options
 
     def compile_later(function):
-        before = config.CACHE_DIR
+        before = config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES
         try:
             folder().mkdir(parents=True, exist_ok=True)
-            config.CACHE_DIR = str(folder())
+            config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = str(folder()), f"{__name__}.Located"
         except OSError:  # nowhere to write: compile anew in each process
             options["cache"] = False
         try:
             return numba.njit(**options)(function)
         finally:
-            config.CACHE_DIR = before
+            config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = before
 
     return compile_later

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 
@@ -58,3 +59,37 @@ def test_bounds_are_checked_where_asked_and_cached_apart(tmp_path, monkeypatch):
     monkeypatch.undo()
     jit.folder.cache_clear()
     assert len(found) == 2
+
+
+CLONE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from ml_core.kernels import jit
+from ml_core.kernels.own import twice
+assert jit.__file__.startswith(sys.argv[1])
+twice(2)
+print(sum(twice.stats.cache_hits.values()), jit.folder())
+"""
+OWN = "from ml_core.kernels.jit import jit\n@jit()\ndef twice(x):\n    return 2 * x\n"
+
+
+def test_equal_sources_share_their_code_wherever_they_lie(tmp_path):
+    hits, folders = [], set()
+    for place, source in (("a", OWN), ("b", OWN), ("c", OWN.replace("2 * x", "x + x"))):
+        kernels = tmp_path / place / "ml_core/kernels"
+        kernels.mkdir(parents=True)
+        for path in (kernels / "__init__.py", kernels.parent / "__init__.py"):
+            path.write_text("")
+        shutil.copy(jit.__file__, kernels / "jit.py")
+        (kernels / "own.py").write_text(source)
+        done = subprocess.run(
+            [sys.executable, "-c", CLONE, str(tmp_path / place)],
+            env=os.environ | {"MLCORE_KERNELS": str(tmp_path / "shared")},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        hit, found = done.stdout.split(maxsplit=1)
+        hits.append(int(hit))
+        folders.add(found)
+    assert hits == [0, 1, 0] and len(folders) == 2
