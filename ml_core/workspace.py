@@ -21,7 +21,7 @@ from pathlib import Path
 AWAY = 75  # exit code of what may work when tried again, as sysexits.h has it
 MARK = Path(".mlcore/workspace.json")
 DONE, OPEN = "done", "open"
-AGE_DAYS, DONE_KEPT, OTHERS_KEPT = 7.0, 3, 20
+AGE_DAYS, DONE_KEPT, OTHERS_KEPT, MOMENT = 7.0, 3, 20, 600.0
 IDENTITY = ("-c", "user.name=ml_core", "-c", "user.email=ml_core@localhost")
 
 
@@ -93,6 +93,8 @@ def opened(wanted: Order) -> dict:
             f"workspace {wanted.name} was opened with {' '.join(known['overrides']) or 'no overrides'}, now "
             f"{' '.join(wanted.overrides) or 'none'} are asked for; choose another name"
         )
+    with contextlib.suppress(OSError):
+        os.utime(folder / MARK)  # in use: not to be swept
     return {"folder": str(folder), "commit": known["commit"], "branch": f"candidate/{wanted.name}"}
 
 
@@ -193,15 +195,16 @@ def _author(folder):
 def swept(place: Path, age_days: float = AGE_DAYS, now: float | None = None) -> list[str]:
     """Remove workspaces that are old or too many; the names removed. One at work is left alone.
 
-    Of those that published the newest few are kept; those that failed stay longer, for a look.
+    Of those that published the newest few are kept; those that failed stay longer, for a look. One that a
+    task opened a moment ago is between two tasks. Others may sweep at the same time.
     """
     now, seen, gone = now or time.time(), {DONE: 0, OPEN: 0}, []
-    for folder in sorted(_workspaces(place), key=lambda path: (path / MARK).stat().st_mtime, reverse=True):
+    for seconds, folder in sorted(_workspaces(place, now)):
         state = DONE if (mark(folder) or {}).get("state") == DONE else OPEN
         seen[state] += 1
-        old = now - (folder / MARK).stat().st_mtime > 86400 * age_days
+        old = seconds > 86400 * age_days
         many = seen[state] > (DONE_KEPT if state == DONE else OTHERS_KEPT)
-        if (old or many) and not _at_work(folder):
+        if (old or many) and seconds > MOMENT and not _at_work(folder):
             doomed = place / f".{folder.name}.gone"
             with contextlib.suppress(OSError):
                 folder.rename(doomed)
@@ -210,8 +213,11 @@ def swept(place: Path, age_days: float = AGE_DAYS, now: float | None = None) -> 
     return gone
 
 
-def _workspaces(place) -> Iterator[Path]:
-    yield from (path for path in place.glob("*") if path.name[0] != "." and (path / MARK).exists())
+def _workspaces(place, now) -> Iterator[tuple[float, Path]]:
+    """Seconds since a task opened it, and the folder."""
+    for path in place.glob("[!.]*"):
+        with contextlib.suppress(OSError):  # no workspace, or another sweep was quicker
+            yield now - (path / MARK).stat().st_mtime, path
 
 
 def _at_work(folder):

@@ -1,7 +1,6 @@
 """A folder of its own for a scheduled run: never half there, never in the way of another, kept or removed."""
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -11,8 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from project import NAMED, Project
-from test_runner import results
+from project import NAMED
 
 from ml_core import workspace
 from ml_core.tracking import lineage
@@ -141,6 +139,26 @@ def test_old_and_many_go_but_not_what_is_at_work(origin):
     assert sorted(path.name for path in place.iterdir()) == ["beside", "n2"]  # the data's link stays
 
 
+def test_two_may_sweep_at_once_and_what_was_just_opened_stays(origin, monkeypatch):
+    """One folder goes between the look and the removal; those of tasks that have just begun are many."""
+    place = origin.parent / "workspaces"
+    for i in range(5):
+        folder = Path(workspace.opened(wanted(origin, f"n{i}"))["folder"])
+        workspace.write_mark(folder, workspace.mark(folder) | {"state": "done"})
+    assert workspace.swept(place) == []
+    known = workspace._workspaces
+
+    def meanwhile(place, now):
+        found = list(known(place, now))
+        shutil.rmtree(place / "n0")
+        return found
+
+    monkeypatch.setattr(workspace, "_workspaces", meanwhile)
+    later = time.time() + 3600
+    assert len(workspace.swept(place, now=later)) == 1
+    assert len([path for path in place.glob("n*")]) == 3
+
+
 def test_names_become_folders():
     assert (
         workspace.safe("retrain-manual__2026-11-27T16:00:00+00:00")
@@ -191,59 +209,3 @@ def test_keep_puts_overrides_on_top_of_those_of_today(project):
     project.mlcore("compose", "--keep", "model=ridge", "seed=5")
     text = project.read("params.yaml")
     assert "Ridge" in text and "'n': 3" in text and "seed: 5" in text
-
-
-def tell(done):
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_two_hosts_that_share_git_and_the_dvc_remote_alone_give_the_same_lock_and_numbers(finished, tmp_path):
-    """Own checkouts and caches; stages by turns; S3 (moto) hands the outputs over, nothing runs twice."""
-    server = pytest.importorskip("moto.server", reason="needs moto, of the tests' own lock")
-    boto3 = pytest.importorskip("boto3")
-    s3 = server.ThreadedMotoServer("127.0.0.1", 0)
-    s3.start()
-    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-    try:
-        address = "http://{}:{}".format(*s3.get_host_and_port())
-        options = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
-        boto3.client("s3", endpoint_url=address, **options).create_bucket(Bucket="team")
-        config = finished.read(".dvc/config").replace("[core]\n", "[core]\n    remote = team\n")
-        config += f"['remote \"team\"']\n    url = s3://team/dvc\n    endpointurl = {address}\n"
-        finished.write(".dvc/config", config)
-        finished.git("commit", "-qam", "Share outputs by S3")
-        subprocess.run(["git", "clone", "-q", "--bare", finished.folder, tmp_path / "git"], check=True)
-        hosts = []
-        for name in ("one", "two"):
-            subprocess.run(["git", "clone", "-q", tmp_path / "git", tmp_path / name / "project"], check=True)
-            host = Project(tmp_path / name / "project")
-            host.environment |= keys | {
-                "MLCORE_ORIGIN": str(tmp_path / "git"),
-                "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db",
-            }
-            hosts.append(host)
-        commit = tell(hosts[0].mlcore("workspace", "open", "run-1"))["commit"]
-        stages = ["ingest", "prepare", "search", "train", "evaluate", "explain", "log"]
-        for i, stage in enumerate(stages):
-            done = hosts[i % 2].mlcore("workspace", "work", "run-1", "--commit", commit, "--stage", stage)
-            happened = tell(done)["stages"]
-            assert happened[stage] == "ran" and "ran" not in [happened[name] for name in stages[:i]]
-        told = tell(hosts[1].mlcore("workspace", "publish", "run-1", "--commit", commit))
-        one = Project(tmp_path / "two/project/.mlcore/workspaces/run-1")
-        assert results(one) == results(finished)
-        lock = subprocess.run(
-            ["git", "show", f"{told['branch']}:dvc.lock"],
-            cwd=tmp_path / "git",
-            capture_output=True,
-            check=True,
-        ).stdout
-        assert lock.decode() == finished.read("dvc.lock")
-        s3.stop()
-        shutil.rmtree(tmp_path / "one/project/.mlcore/workspaces")
-        shutil.rmtree(tmp_path / "one/project/.dvc/cache")
-        away = hosts[0].mlcore("workspace", "work", "run-1", "--commit", commit, "--stage", "train", code=75)
-        assert "the DVC remote did not work" in away.stderr and len(away.stderr.splitlines()) <= 4
-    finally:
-        s3.stop()
