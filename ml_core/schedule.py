@@ -25,7 +25,7 @@ TRIGGERS = {
     "every": "a time span such as 6h",
     "asset": "the name of a data asset, or a list of them",
     "file": "the absolute path of a file whose arrival starts a run; it is taken away",
-    "queue": "the address of a message queue, such as kafka://...",
+    "queue": "a mapping with scheme, such as kafka, and what its Airflow provider asks for, such as topics",
 }
 
 
@@ -119,7 +119,8 @@ def _when(value, where):
             return {kind: duration(target, f"{where}.every")}
         if kind == "asset":
             return {kind: _texts(target if isinstance(target, list) else [target], f"{where}.asset")}
-        if not isinstance(target, str) or not target:
+        text = target.get("scheme") if kind == "queue" and isinstance(target, dict) else target
+        if not isinstance(text, str) or not text or (kind == "queue") != isinstance(target, dict):
             raise ValueError(f"{where}.{kind}: got {target!r}, must be {TRIGGERS[kind]}")
         return {kind: target}
     allowed = "; ".join(f"{{{name}: {about}}}" for name, about in TRIGGERS.items())

@@ -25,6 +25,8 @@ WRONG = {
     "when: {every: soon}": r"when.every: got 'soon', must be a number with s, m, h or d",
     "when: {asset: [1]}": r"when.asset: got \[1\], must be a list of texts",
     "when: {file: 3}": r"when.file: got 3, must be the absolute path",
+    "when: {queue: kafka://rows}": r"when.queue: got 'kafka://rows', must be a mapping with scheme",
+    "when: {queue: {topics: [a]}}": r"when.queue: got .*, must be a mapping with scheme",
     "timezone: Moon/Base": r"timezone: got 'Moon/Base', must be a time zone such as Europe/Berlin",
     "granularity: task": r"granularity: got 'task', must be stage or pipeline",
     "retries: -1": r"retries: got -1, must be a whole number, 0 or more",

@@ -42,6 +42,8 @@ def words(one: schedule.Schedule) -> str:
     kind, target = next(iter(one.when.items()))
     if kind == "every":
         return f"every {target}"
+    if kind == "queue":
+        target = " ".join(str(value) for value in target.values())
     return f"{kind} {', '.join(target) if isinstance(target, tuple) else target}"
 
 
