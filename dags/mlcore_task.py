@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
+from datetime import timedelta
 from pathlib import Path
 
 from airflow.sdk import (
@@ -27,12 +28,20 @@ from airflow.sdk import (
     Variable,
     conf,
 )
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    DownstreamTasksSkipped,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = timedelta(days=7)  # for a person's approval, when the schedule has no deadline
 FINAL = {1: "the check or the gate said no", 2: "a mistake that no retry mends"}
+REFUSED = "REFUSED"  # as mlcore promote marks the gates that said no
 OPEN = (
-    "Clones the commit into a folder of its own, composes params.yaml, removes workspaces that are too old."
+    "Clones the commit into a folder of its own, composes params.yaml, removes workspaces that are too old. "
+    "Stages whose outputs are known already are brought back here, and skipped."
 )
 WHOLE = "`mlcore run` in a workspace, then `mlcore workspace publish`: the whole recipe in one task."
 PUBLISH = "Pushes the outputs to the DVC remote, params.yaml and dvc.lock to the branch candidate/RUN."
@@ -73,10 +82,10 @@ class Task(BaseOperator):
 
     operator_extra_links = (Link("MLflow run", "run"), Link("Report", "report"))
 
-    def __init__(self, *, planned, does, stage=None, announces=None, **options):
+    def __init__(self, *, planned, does, stage=None, announces=None, restores=(), **options):
         outlets = [AssetAlias(announces)] if announces else []
         super().__init__(outlets=outlets, **options)
-        self.does, self.stage, self.announces = does, stage, announces
+        self.does, self.stage, self.announces, self.restores = does, stage, announces, tuple(restores)
         self.overrides, self.as_of, self.secrets = planned.overrides, planned.as_of, planned.secrets
         self.notify = planned.notify
         self.alone = planned.granularity == "pipeline"
@@ -91,6 +100,9 @@ class Task(BaseOperator):
         self._point_to(told or self._earlier(context))
         if self.announces and "data" in told:
             self._announce(context, told["data"])
+        if told.get("restored"):
+            context["ti"].xcom_push(key="return_value", value=told)
+            raise DownstreamTasksSkipped(tasks=[task_of(stage) for stage in told["restored"]])
         return told
 
     def _words(self, context):
@@ -113,11 +125,15 @@ class Task(BaseOperator):
         if does == "work":
             words += ["--stage", self.stage] if self.stage else []
             words += ["--publish"] if self.alone else []
+        for stage in self.restores:
+            words += ["--restore", stage]
         if does == "promote":
             does = "do"
             if not earlier.get("run_id"):
                 raise AirflowSkipException("MLflow has not taken the run yet; promote it when it has")
-            words += ["--", "promote", earlier["run_id"]]
+            said = context["ti"].xcom_pull(task_ids="approve") if self.dag.has_task("approve") else None
+            by = ["--approve-by", approver(said)] if said else []
+            words += ["--", "promote", earlier["run_id"], *by]
         return [does, *words]
 
     def _earlier(self, context):
@@ -131,7 +147,7 @@ class Task(BaseOperator):
     def _called(self, words, context):
         """What the command printed last; its messages go to the task's log as they come."""
         command = [setting("python", sys.executable), "-m", "ml_core", "workspace", *words]
-        last = deque(maxlen=3)
+        said = deque(maxlen=50)
         with tempfile.TemporaryFile("w+") as answer:
             self.process = subprocess.Popen(
                 command,
@@ -148,13 +164,13 @@ class Task(BaseOperator):
             try:
                 for line in self.process.stderr:
                     self.log.info(line.rstrip())
-                    last.append(line.strip())
+                    said.append(line.strip())
                 code = self.process.wait()
             finally:
                 self.on_kill()
             answer.seek(0)
             lines = answer.read().strip().splitlines()
-        why = " ".join(last) or "it said nothing"
+        why = " ".join([line for line in said if REFUSED in line] or list(said)[-3:]) or "it said nothing"
         if code in FINAL:
             raise AirflowFailException(f"{self.task_id}: {FINAL[code]}: {why}")
         if code:
@@ -210,14 +226,34 @@ def secret(source):
     return BaseHook.get_connection(name).get_uri() if kind == "connection" else Variable.get(name)
 
 
-def approval():
-    """A person's word between candidate and promotion; who said it stands in Airflow's record."""
+def task_of(stage):
+    """The task's name for a stage; one of a foreach has an @, which Airflow does not take."""
+    return stage.replace("@", ".")
+
+
+def approval(planned):
+    """A person's word between candidate and promotion; who said it stands in the champion's history.
+
+    Nobody's word by the deadline is a no, so that the next run is not kept waiting for ever.
+    """
     from airflow.providers.standard.operators.hitl import ApprovalOperator
 
     about = "Run {{ (ti.xcom_pull(task_ids='publish') or ti.xcom_pull(task_ids='run') or {}).get('run_id') }}"
     return ApprovalOperator(
-        task_id="approve", subject="Promote this candidate?", body=about, execution_timeout=None
+        task_id="approve",
+        subject="Promote this candidate?",
+        body=about,
+        defaults=[ApprovalOperator.REJECT],
+        response_timeout=planned.deadline or PATIENCE,
+        execution_timeout=None,
+        doc_md="A person approves the candidate, or refuses it, under Required Actions.",
     )
+
+
+def approver(said):
+    """Who approved, as Airflow tells it."""
+    user = said.get("responded_by_user") or {}
+    return str(user.get("name") or user.get("id") or "somebody")
 
 
 def broken(name, reason, start):

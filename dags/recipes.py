@@ -20,6 +20,7 @@ from airflow.sdk import (  # noqa: E402
     AssetWatcher,
     CronTriggerTimetable,
     Param,
+    get_parsing_context,
 )
 
 from ml_core import plan, schedule  # noqa: E402
@@ -53,7 +54,15 @@ def _trigger(kind, target):
     except ImportError:
         needed = "apache-airflow-providers-common-messaging and the provider of the queue"
         raise ValueError(f"when.queue needs {needed}; install them beside Airflow") from None
-    return MessageQueueTrigger(queue=target)
+    found = MessageQueueTrigger(**target)
+    try:
+        found.serialize()
+    except TypeError as error:
+        raise ValueError(f"when.queue: {error}; see the provider of {target['scheme']}") from None
+    except ValueError:
+        needed = "no installed Airflow provider has it; pip install one that has"
+        raise ValueError(f"when.queue.scheme: got {target['scheme']!r}, {needed}") from None
+    return found
 
 
 def form():
@@ -103,7 +112,7 @@ def build(planned, recipe):
         last = _by_stage(planned, stages) if planned.granularity == "stage" else _whole(planned)
         if planned.stages is None and planned.promote:
             promote = tasks.Task(task_id="promote", planned=planned, does="promote", doc_md=tasks.PROMOTE)
-            last >> ([tasks.approval(), promote] if planned.approval else promote)
+            last >> ([tasks.approval(planned), promote] if planned.approval else promote)
             if planned.approval:
                 dag.get_task("approve") >> promote
     return dag
@@ -111,13 +120,16 @@ def build(planned, recipe):
 
 def _by_stage(planned, stages):
     """open, a task a stage with the recipe's edges, publish; the last of them."""
-    first = tasks.Task(task_id="open", planned=planned, does="open", doc_md=tasks.OPEN)
+    tells = "ingest" if planned.announces else None  # what announces looks each time
+    restores = [stage.name for stage in stages if stage.name != tells]
+    first = tasks.Task(task_id="open", planned=planned, does="open", restores=restores, doc_md=tasks.OPEN)
     made = {}
     for stage in stages:
-        announces = planned.announces if stage.name == "ingest" else None
+        announces = planned.announces if stage.name == tells else None
         made[stage.name] = tasks.Task(
-            task_id=stage.name.replace("@", "."),
+            task_id=tasks.task_of(stage.name),
             planned=planned,
+            trigger_rule="none_failed",  # those restored by open are skipped
             does="work",
             stage=stage.name,
             announces=announces,
@@ -130,7 +142,9 @@ def _by_stage(planned, stages):
     ends = [task for task in made.values() if not task.downstream_task_ids]
     if planned.stages is not None:
         return ends
-    last = tasks.Task(task_id="publish", planned=planned, does="publish", doc_md=tasks.PUBLISH)
+    last = tasks.Task(
+        task_id="publish", planned=planned, does="publish", trigger_rule="none_failed", doc_md=tasks.PUBLISH
+    )
     ends >> last
     return last
 
@@ -143,7 +157,11 @@ def _whole(planned):
 
 
 def load():
-    """name -> DAG; a file that is wrong becomes a DAG that says so, and harms no other."""
+    """name -> DAG; a file that is wrong becomes a DAG that says so, and harms no other.
+
+    In a task's own process its DAG alone.
+    """
+    wanted = get_parsing_context().dag_id
     try:
         recipe, fault = plan.read(ROOT), None
     except (ValueError, OSError) as error:
@@ -151,6 +169,8 @@ def load():
     good, bad = schedule.read(ROOT / "conf/schedule")
     found = {}
     for planned in good:
+        if wanted not in (None, planned.name):
+            continue
         try:
             if fault:
                 raise ValueError(fault)

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from project import Project, copy_project
-from test_live import branch, ended, patched, running, start, wait
+from standing import branch, ended, patched, running, start, wait
 
 from ml_core.cli.standalone import Api
 

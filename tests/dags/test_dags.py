@@ -47,6 +47,11 @@ def test_every_schedule_has_its_dag(recipes):
     assert sorted(dags(recipes)) == NAMES
 
 
+def test_a_task_builds_its_own_dag_alone(recipes, monkeypatch):
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "nightly")
+    assert list(recipes.load()) == ["nightly"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_edges_are_those_of_the_recipe(recipes, name):
     planned = schedule.parse(ROOT / f"conf/schedule/{name}.yaml")
@@ -87,6 +92,86 @@ def test_what_a_schedule_says_reaches_the_dag(recipes):
     assert dag.get_task("promote").upstream_task_ids == {"publish", "approve"}
     zoned = recipes.build(schedule.Schedule("y", when="0 3 * * *", timezone="Europe/Berlin"), plan.read(ROOT))
     assert "Europe/Berlin" in str(zoned.schedule)
+
+
+def runs(timetable, now, catchup=False, last=None, count=3):
+    """When Airflow would start the next runs, were it ``now`` (a text), after a run at ``last``."""
+    import pendulum
+    from airflow.timetables.base import DagRunInfo, TimeRestriction
+
+    found = []
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("airflow.timetables.trigger", "airflow.timetables.interval"):
+            patch.setattr(f"{module}.utcnow", lambda: pendulum.parse(now))
+        before = DagRunInfo.exact(pendulum.parse(last)) if last else None
+        for _ in range(count):
+            restriction = TimeRestriction(pendulum.datetime(2025, 1, 1), None, catchup)
+            before = timetable.next_dagrun_info_v2(last_dagrun_info=before, restriction=restriction)
+            found.append(before.run_after.in_timezone("UTC").format("YYYY-MM-DD HH:mm"))
+    return found
+
+
+def stored(recipes, planned):
+    """The timetable as Airflow's scheduler has it, of a schedule."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    dag = recipes.build(planned, plan.read(ROOT))
+    return DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag)))).timetable
+
+
+@pytest.mark.parametrize(
+    ("cron", "now", "expected"),
+    [
+        ("0 3 * * *", "2026-03-27 12:00", ["2026-03-28 02:00", "2026-03-29 01:00", "2026-03-30 01:00"]),
+        ("30 2 * * *", "2026-03-28 12:00", ["2026-03-29 01:30", "2026-03-30 00:30", "2026-03-31 00:30"]),
+        ("0 3 * * *", "2026-10-23 12:00", ["2026-10-24 01:00", "2026-10-25 02:00", "2026-10-26 02:00"]),
+        ("30 2 * * *", "2026-10-24 12:00", ["2026-10-25 01:30", "2026-10-26 01:30", "2026-10-27 01:30"]),
+    ],
+    ids=["three, spring", "an hour that is not", "three, autumn", "an hour that comes twice"],
+)
+def test_a_night_runs_once_whatever_the_clock_does(recipes, cron, now, expected):
+    """Berlin's clock goes forward on 29 March 2026 at 2 and back on 25 October at 3."""
+    found = stored(recipes, schedule.Schedule("x", when=cron, timezone="Europe/Berlin"))
+    last = f"{now[:10]} {'02:00' if now[5:7] == '03' else '01:00'}"
+    assert runs(found, now, last=last) == expected
+
+
+@pytest.mark.parametrize("when", ["0 * * * *", {"every": timedelta(hours=1)}], ids=["cron", "every"])
+def test_a_week_of_missed_hours_is_one_run(recipes, when):
+    found = stored(recipes, schedule.Schedule("x", when=when))
+    due = [at for at in runs(found, "2026-11-27 12:20", last="2026-11-20 12:00") if at <= "2026-11-27 12:20"]
+    assert len(due) == 1, due
+    assert len(runs(found, "2026-11-27 12:20", True, "2026-11-20 12:00", 168)) == 168, (
+        "what catch-up would do"
+    )
+
+
+def test_a_queue_and_a_file_are_watched(recipes):
+    """The provider of messages is in the extra airflow-many, with Redis's; without it the DAG says so."""
+    dag = recipes.build(schedule.Schedule("x", when={"file": "/inbox/rows.ready"}), plan.read(ROOT))
+    (watcher,) = watchers(dag)
+    assert watcher.trigger.serialize()[1]["filepath"] == "/inbox/rows.ready"
+    pytest.importorskip("airflow.providers.common.messaging", reason="the extra airflow-many")
+    queue = {"scheme": "redis+pubsub", "channels": ["rows"]}
+    dag = recipes.build(schedule.Schedule("y", when={"queue": queue}), plan.read(ROOT))
+    (watcher,) = watchers(dag)
+    assert watcher.trigger.serialize()[1]["channels"] == ["rows"]
+    for wrong, says in (({"scheme": "pigeon"}, "got 'pigeon', no installed"), (queue | {"x": 1}, "'x'")):
+        with pytest.raises(ValueError, match=f"when.queue.*{says}"):
+            recipes.build(schedule.Schedule("z", when={"queue": wrong}), plan.read(ROOT))
+
+
+def watchers(dag):
+    """What waits for a DAG's events."""
+    return [watcher for asset in dag.schedule for watcher in asset.watchers]
+
+
+def test_an_approval_waits_until_the_deadline_and_nobodys_word_is_a_no(recipes):
+    for deadline, seconds in ((timedelta(hours=1), 3600), (None, 7 * 86400)):
+        planned = schedule.Schedule("x", approval=True, deadline=deadline)
+        task = recipes.build(planned, plan.read(ROOT)).get_task("approve")
+        assert task.response_timeout.total_seconds() == seconds
+        assert task.defaults == ["Reject"] and task.execution_timeout is None
 
 
 def copy(folder: Path) -> Path:
@@ -132,7 +217,7 @@ def test_a_parse_is_light_and_imports_nothing_heavy(tmp_path):
         (folder / f"conf/schedule/s{i}.yaml").write_text("# About.\nwhen: 0 3 * * *\ngranularity: pipeline\n")
     stages = "".join(f"  s{i}:\n    cmd: x\n    outs: [o{i}]\n    deps: [o{i - 1}]\n" for i in range(30))
     (folder / "dvc.yaml").write_text(f"stages:\n{stages}")
-    told = [parsed(folder) for _ in range(3)]
+    told = [parsed(folder) for _ in range(2)]
     assert len(told[0]["dags"]) == 20
     heavy = {"mlflow", "dvc", "sklearn", "hydra", "omegaconf", "polars", "numpy", "numba", "matplotlib"}
     assert not heavy & set(told[0]["new"]), "imported while parsing"
