@@ -118,10 +118,10 @@ def login() -> str:
 
 
 class Api:
-    """Airflow's REST API, as far as it is asked here. OSError when it does not answer."""
+    """Airflow's REST API, as far as it is asked here. OSError when it does not answer in ``patience`` s."""
 
-    def __init__(self, address: str):
-        self.address, self._token = address.rstrip("/"), ""
+    def __init__(self, address: str, patience: float = 10):
+        self.address, self.patience, self._token = address.rstrip("/"), patience, ""
 
     def get(self, path: str, body: dict | None = None) -> dict:
         """The answer to GET /api/v2/``path``, or to POST with a body."""
@@ -144,7 +144,7 @@ class Api:
             self.address + path, data, {"Content-Type": "application/json", **headers}
         )
         try:
-            with urllib.request.urlopen(asked, timeout=10) as answer:
+            with urllib.request.urlopen(asked, timeout=self.patience) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise OSError(f"{path}: {error.code} {error.read()[:200].decode(errors='replace')}") from None

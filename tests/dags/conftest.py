@@ -172,7 +172,7 @@ def live(tmp_path_factory, told):
         first = process.stdout.readline()
         assert f"http://127.0.0.1:{port}" in first, first
         patch.setenv("AIRFLOW_HOME", project.environment["AIRFLOW_HOME"])
-        api = Api(f"http://127.0.0.1:{port}")
+        api = Api(f"http://127.0.0.1:{port}", patience=100)
         wait(lambda: len(api.get("dags?limit=50")["dags"]) == len(SCHEDULES), 120)
         api.get("pools", {"name": "two", "slots": 2})
         for name in SCHEDULES:

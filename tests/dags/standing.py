@@ -31,7 +31,7 @@ def patched(api, path, body):
     asked = urllib.request.Request(
         f"{api.address}/api/v2/{path}", json.dumps(body).encode(), headers, method="PATCH"
     )
-    with urllib.request.urlopen(asked, timeout=30) as answer:
+    with urllib.request.urlopen(asked, timeout=api.patience) as answer:
         return json.loads(answer.read() or "{}")
 
 

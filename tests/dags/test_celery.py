@@ -127,7 +127,7 @@ def test_a_worker_killed_while_it_trains_is_replaced_by_the_other(
         for name in ("one", "two")
     ]  # fmt: skip
     monkeypatch.setenv("AIRFLOW_HOME", project.environment["AIRFLOW_HOME"])
-    api = Api(f"http://127.0.0.1:{port}")
+    api = Api(f"http://127.0.0.1:{port}", patience=100)
     wait(lambda: len(api.get("dags")["dags"]) == 1, 180)
     patched(api, "dags/steps", {"is_paused": False})
     run = start(api, "steps")
