@@ -6,6 +6,7 @@ The rows are held by ``Held`` (NumPy, no compiler) or, from LARGE rows times cen
 column.
 """
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,7 +56,7 @@ def assign(X, centers, n_threads):
     """Label (n,) of the nearest of centers (k, d) float64; of equally near ones the first."""
     if issparse(X):
         return SparseRows(X, np.ones(X.shape[0])).assign(centers)
-    if len(X) * len(centers) <= LARGE:
+    if _plain(X, centers):
         run = Run(centers)
         Held(X, np.ones(len(X)), centers.mean(axis=0)).sweep([run])
         return run.label
@@ -68,11 +69,16 @@ def own_distance(X, centers, label, n_threads):
     """Squared distance (n,) of each row to its own of centers (k, d) float64."""
     if issparse(X):
         return SparseRows(X, np.ones(X.shape[0])).own_distance(label, centers)
-    if len(X) * len(centers) <= LARGE:
+    if _plain(X, centers):
         return pairs(X, centers, np.arange(len(X)), label)
     from ml_core.kernels import tiled
 
     return tiled.own_distance(X, centers, label, n_threads)
+
+
+def _plain(X, centers):
+    """Whether NumPy is to do it: few rows, and the compiled code, which gives the same bits, not loaded."""
+    return len(X) * len(centers) <= LARGE and "ml_core.kernels.tiled" not in sys.modules
 
 
 def lloyd(rows, runs):

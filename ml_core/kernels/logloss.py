@@ -64,14 +64,17 @@ def _evaluate_many(rows, W, b, wanted, kind):
 
     def work(cuts):
         loss, slope, curves = np.zeros(k), np.zeros((k, d + 1)), np.zeros((len(wanted), d + 1, d + 1))
+        most = cuts[0].stop - cuts[0].start  # one room for all blocks: fresh memory costs as much as a pass
+        room = np.empty((most, d + 1), kind), np.empty(k * most, kind), np.empty(k * most, kind)
         for cut in cuts:
             sign = rows.sign[cut]
-            Xb = np.empty((len(sign), d + 1), kind)
+            m = len(sign)
+            Xb, E, total = room[0][:m], *(part[: k * m].reshape(k, m) for part in room[1:])
             np.multiply(dense(rows.X, cut), sign[:, None], out=Xb[:, :d], casting="same_kind")
             Xb[:, d] = sign
-            E = lines @ Xb.T
+            np.matmul(lines, Xb.T, out=E)
             np.exp(np.minimum(E, far, out=E), out=E)
-            total = E + 1
+            np.add(E, 1, out=total)
             E /= total  # probability of the wrong label
             for j, column in enumerate(wanted):
                 curve = E[column].astype(np.float64) * (1 - E[column]) * rows.weight[rows.of[column], cut]
@@ -81,8 +84,8 @@ def _evaluate_many(rows, W, b, wanted, kind):
                 share = rows.weight[fold, cut].astype(kind, copy=False)
                 loss[mine] += total[mine] @ share
                 E[mine] *= share
-            slope -= E @ Xb
-        return loss, slope, curves
+            slope += E @ Xb
+        return loss, -slope, curves
 
     # a block's products and what is made of them stay in the second-level cache
     loss, slope, curves = threads.total(work, threads.slabs(len(rows.sign), max(d, 3 * k), least=256))

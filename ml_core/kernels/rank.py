@@ -28,18 +28,18 @@ def bounds(d, half, scores, longest):
     """Least and second least score -> upper and lower bound, in place; close where float32 cannot tell them
     apart."""
     best, second, close = scores
-    rounds = np.float32(2.2 * ROUND)
+    rounds, two = np.float32(2.2 * ROUND), np.float32(2)  # float32 throughout: half as many numbers a vector
     products = np.float32(d + 4) * longest
     for j in range(LANES):
-        square = 2 * half[j]
+        square = two * half[j]
         reach = np.sqrt(square) + longest
         blur = rounds * reach * (products + reach) + np.float32(1e-36)
         close[j] = not second[j] - best[j] > blur
         other = best[j] if close[j] else second[j]
         blur += np.float32(2e-7) * square
         moved = np.float32(1.1 * ROUND) * reach
-        best[j] = (np.sqrt(max(square + 2 * best[j], np.float32(0)) + blur) + moved) * np.float32(1.000001)
-        second[j] = (np.sqrt(max(square + 2 * other - blur, np.float32(0))) - moved) * np.float32(0.999999)
+        best[j] = (np.sqrt(max(square + two * best[j], np.float32(0)) + blur) + moved) * np.float32(1.000001)
+        second[j] = (np.sqrt(max(square + two * other - blur, np.float32(0))) - moved) * np.float32(0.999999)
 
 
 @jit()
@@ -50,33 +50,38 @@ def rank(lanes, centers, best, second, label):
     for first in range(0, k, GROUP):
         some = min(GROUP, k - first)
         np.dot(centers.lanes[first : first + some], lanes, score[:some])
-        for g in range(0, some - 3, 4):
-            merge(score[g : g + 4], centers.half[first + g : first + g + 4], first + g, (best, second, label))
-        for g in range(some - some % 4, some):
-            row, half, name = score[g], centers.half[first + g], np.int32(first + g)
-            for j in range(LANES):
-                p = row[j] + half
-                label[j] = name if p < best[j] else label[j]
-                second[j] = min(max(best[j], p), second[j])
-                best[j] = min(best[j], p)
+        merge(score[:some], centers.half[first : first + some], first, (best, second, label))
 
 
 @jit()
 def merge(score, half, first, found):
-    """Four centers at a time: what was found is read and written once for all of them."""
+    """Take scores (k, LANES) into what was found, four centers at a time: it is read and written once for
+    them."""
     best, second, label = found
-    name = np.int32(first)
-    a, b, c, d = score[0], score[1], score[2], score[3]
-    for j in range(LANES):
-        p, q, r, s = a[j] + half[0], b[j] + half[1], c[j] + half[2], d[j] + half[3]
-        low, high, less, more = min(p, q), max(p, q), min(r, s), max(r, s)
-        left, right = name + np.int32(q < p), name + np.int32(2) + np.int32(s < r)
-        left = right if less < low else left
-        high = min(max(low, less), min(high, more))
-        low = min(low, less)
-        label[j] = left if low < best[j] else label[j]
-        second[j] = min(max(best[j], low), min(second[j], high))
-        best[j] = min(best[j], low)
+    whole = len(half) - len(half) % 4
+    for g in range(0, whole, 4):
+        a, b, c, d = score[g], score[g + 1], score[g + 2], score[g + 3]
+        e, f, h, i = half[g], half[g + 1], half[g + 2], half[g + 3]
+        # int32 as chosen between, never as summed: sums are int64, half as many a vector
+        names = np.int32(first + g), np.int32(first + g + 1), np.int32(first + g + 2), np.int32(first + g + 3)
+        for j in range(LANES):
+            p, q, r, s = a[j] + e, b[j] + f, c[j] + h, d[j] + i
+            low, high, less, more = min(p, q), max(p, q), min(r, s), max(r, s)
+            left = names[1] if q < p else names[0]
+            right = names[3] if s < r else names[2]
+            left = right if less < low else left
+            high = min(max(low, less), min(high, more))
+            low = min(low, less)
+            label[j] = left if low < best[j] else label[j]
+            second[j] = min(max(best[j], low), min(second[j], high))
+            best[j] = min(best[j], low)
+    for g in range(whole, len(half)):
+        row, e, name = score[g], half[g], np.int32(first + g)
+        for j in range(LANES):
+            p = row[j] + e
+            label[j] = name if p < best[j] else label[j]
+            second[j] = min(max(best[j], p), second[j])
+            best[j] = min(best[j], p)
 
 
 @jit()

@@ -13,7 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ml_core.kernels.jit import jit
+from ml_core.kernels.prefetch import prefetch
 from ml_core.kernels.rank import bounds, nearest, rank
+from ml_core.kernels.stale import measure, widen
 from ml_core.kernels.tiles import LANES
 
 NOBODY = -1
@@ -29,6 +31,7 @@ class Rows(NamedTuple):
     centre: np.ndarray  # (d,)
     lanes: np.ndarray  # (b, d, LANES)
     half: np.ndarray  # (b, LANES)
+    flat: np.ndarray  # (b * LANES, d) float32, the lanes row by row
 
 
 class Centers(NamedTuple):
@@ -95,91 +98,6 @@ def prepare(centers, before, centre):
     return longest, doubled
 
 
-@jit()
-def sweep(rows, centers, state, span, totals):
-    """Label the rows of blocks ``span`` (first, last, longest center).
-
-    totals = (sums (k, d), mass (k,), counts (3,)) follow, row by row: counts of changed labels, of rows
-    whose own center was measured, and of those it spared.
-    """
-    first, last, longest = span
-    tile = (
-        np.zeros((rows.X.shape[1], LANES), np.float32),
-        np.zeros(LANES, np.float32),
-        np.zeros(LANES, np.uint32),
-    )
-    direct, todo = np.zeros(LANES, np.uint32), np.zeros(LANES + 1, np.uint32)  # unsigned: used as they are
-    count = 0
-    for b in range(first, last):
-        left = stale(rows, centers, state, b, (todo, longest, totals[2]))
-        if left > WHOLE:  # cheaper than to gather them
-            size = min(LANES, len(state.label) - b * LANES)
-            for j in range(LANES):
-                direct[j] = b * LANES + j
-            settle(rows, centers, state, ((rows.lanes[b], rows.half[b], direct), size, longest))
-            continue
-        done = 0
-        while done < left:
-            take = min(left - done, LANES - count)
-            gather(rows, b, todo[done : done + take], tile, count)
-            done += take
-            count += take
-            if count == LANES:
-                settle(rows, centers, state, (tile, count, longest))
-                count = 0
-    if count:
-        settle(rows, centers, state, (tile, count, longest))
-    for b in range(first, last):
-        follow(rows, state, b, totals)
-
-
-@jit()
-def follow(rows, state, b, totals):
-    """Bring the totals up to the labels of block b, one row after another."""
-    first, stop = b * LANES, min(b * LANES + LANES, len(state.label))
-    label, counted = state.label[first:stop], state.counted[first:stop]
-    changed = 0
-    for j in range(len(label)):
-        changed += label[j] != counted[j]
-    if changed == 0:
-        return
-    totals[2][0] += changed
-    for j in range(len(label)):
-        if label[j] != counted[j]:
-            move(rows, first + j, counted[j], label[j], totals)
-            counted[j] = label[j]
-
-
-@jit()
-def stale(rows, centers, state, b, found):
-    """Bring the bounds of block b up to date; write the lanes whose bounds cross to ``found[0]``, return
-    how many."""
-    todo, longest, counts = found
-    first, size = b * LANES, min(LANES, len(state.label) - b * LANES)
-    label, upper = state.label[first : first + size], state.upper[first : first + size]
-    lower = state.lower[first : first + size]
-    if label[0] == NOBODY:
-        for j in range(size):
-            todo[j] = j
-        return size
-    for j in range(size):
-        own = np.uint32(label[j])
-        upper[j] = (upper[j] + centers.shift[own]) * np.float32(1.000001)
-        lower[j] -= centers.drop[own] * np.float32(1.000001)
-    left = crossed(label, upper, lower, centers.apart, todo)
-    # where it does not pay, some blocks go on telling whether it would
-    if left == 0 or not (centers.tighten or b % 16 == 0):
-        return left
-    for t in range(left):
-        j = todo[t]
-        far = np.float32(length_of(rows.X[first + j], centers.rows[label[j]]) * centers.scale)
-        upper[j] = min(upper[j], far * np.float32(1.000001) + np.float32(1e-7) * np.float32(longest))
-    counts[1] += left
-    still = crossed(label, upper, lower, centers.apart, todo)
-    counts[2] += left - still
-    return still
-
-
 @jit(fastmath={"contract", "reassoc"})
 def length_of(row, center):
     """Distance of two rows (d,), in any order of summation: good enough for a bound."""
@@ -191,62 +109,120 @@ def length_of(row, center):
 
 
 @jit()
-def crossed(label, upper, lower, apart, todo):
-    """Write the lanes whose upper bound passes the lower and half the way to the next center; how many."""
-    left = 0
-    for j in range(len(label)):
-        todo[left] = j
-        left += not upper[j] < max(lower[j], apart[np.uint32(label[j])])
-    return left
+def sweep(rows, centers, state, span, totals):
+    """Label the rows of blocks ``span`` (first, last, longest center).
+
+    totals = (sums (k, d), mass (k,), counts (3,)) follow, row by row: counts of changed labels, of rows
+    whose own center was measured, and of those it spared.
+    """
+    start, stop = span[0] * LANES, min(span[1] * LANES, len(state.label))
+    todo = np.empty(stop - start + 1, np.uint32)  # unsigned: used as they are
+    if state.label[start] == NOBODY:
+        left = stop - start
+        for j in range(left):
+            todo[j] = start + j
+    else:
+        left = widen(state, centers, start, stop, todo)
+        left = measure(rows, centers, state, todo[:left], totals[2], span[2])
+    look(rows, centers, state, todo[:left], span[2])
+    follow(rows, state, start, stop, totals)
 
 
 @jit()
-def gather(rows, b, lanes, tile, count):
-    """Copy some lanes of block b to places ``count`` and on of a tile (lanes, half, row)."""
-    size = len(lanes)
-    for c in range(len(tile[0])):
-        source, target = rows.lanes[b, c], tile[0][c, count : count + size]
-        for t in range(size):
-            target[t] = source[lanes[t]]
-    half, name = tile[1][count : count + size], tile[2][count : count + size]
-    for t in range(size):
-        half[t] = rows.half[b, lanes[t]]
-        name[t] = b * LANES + lanes[t]
+def look(rows, centers, state, todo, longest):
+    """Score the rows in ``todo``: a block that is nearly whole as it stands, others gathered into tiles."""
+    tile, name = np.zeros((rows.X.shape[1], LANES), np.float32), np.zeros(LANES, np.uint32)
+    half, direct = np.zeros(LANES, np.float32), np.zeros(LANES, np.uint32)
+    count, done = 0, 0
+    while done < len(todo):
+        b = todo[done] // LANES
+        end = done + 1
+        while end < len(todo) and todo[end] // LANES == b:
+            end += 1
+        if end - done > WHOLE:  # cheaper than to gather them
+            first = b * LANES
+            size = min(LANES, len(state.label) - first)
+            for t in range(size):
+                direct[t] = first + t
+            settle(rows, centers, state, (rows.lanes[b], rows.half[b], direct[:size]), longest)
+            done = end
+            continue
+        while done < end:
+            take = min(end - done, LANES - count)
+            gather(rows, todo[done : done + take], (tile, half, name), count)
+            done += take
+            count += take
+            if count == LANES:
+                settle(rows, centers, state, (tile, half, name), longest)
+                count = 0
+    if count:
+        settle(rows, centers, state, (tile, half, name[:count]), longest)
 
 
 @jit()
-def settle(rows, centers, state, work):
-    """Score a tile = (lanes, half, row) against all centers; set labels and bounds of its first ``count``
-    rows."""
-    tile, count, longest = work
+def gather(rows, names, tile, count):
+    """Copy some rows to places ``count`` and on of a tile (lanes, half, name)."""
+    lanes, half, name = tile
+    flat, source = rows.flat, rows.half
+    for t in range(len(names)):
+        i, place = names[t], count + t
+        for c in range(flat.shape[1]):
+            lanes[c, place] = flat[i, c]
+        half[place] = source[i // LANES, i % LANES]
+        name[place] = i
+
+
+@jit()
+def follow(rows, state, start, stop, totals):
+    """Bring the totals up to the labels of rows start..stop, one after another."""
+    sums, mass, counts = totals
+    label, counted = state.label, state.counted
+    X, weight, centre = rows.X, rows.weight, rows.centre
+    for first in range(start, stop, LANES):
+        last = min(first + LANES, stop)
+        changed = 0
+        for i in range(first, last):
+            changed += label[i] != counted[i]
+        counts[0] += changed
+        for i in range(first, last if changed else first):
+            old, new = counted[i], label[i]
+            if new == old:
+                continue
+            add(X, i, centre, weight[i], sums, new)
+            mass[new] += weight[i]
+            if old != NOBODY:
+                add(X, i, centre, -weight[i], sums, old)
+                mass[old] -= weight[i]
+            counted[i] = new
+
+
+@jit()
+def add(X, i, centre, share, sums, j):
+    """Add ``share`` of row i of X less centre to sums[j]."""
+    for c in range(X.shape[1]):
+        sums[j, c] += share * (np.float64(X[i, c]) - centre[c])
+
+
+@jit()
+def settle(rows, centers, state, work, longest):
+    """Score a tile = (lanes, half, name) against all centers; set labels and bounds of the rows it names."""
+    lanes, half, name = work
+    label, counted, upper, lower = state.label, state.counted, state.upper, state.lower
     best, second = np.full(LANES, np.float32(np.inf)), np.full(LANES, np.float32(np.inf))
-    label, close = np.zeros(LANES, np.int32), np.zeros(LANES, np.bool_)
-    rank(tile[0], centers, best, second, label)
-    bounds(len(tile[0]), tile[1], (best, second, close), np.float32(longest))
-    exact, odd = np.empty(len(centers.half)), np.empty(LANES + 1, np.uint32)
-    name, few = tile[2], 0
-    for t in range(count):
-        i = name[t]
-        state.upper[i], state.lower[i], state.label[i] = best[t], second[t], label[t]
+    found, close = np.zeros(LANES, np.int32), np.zeros(LANES, np.bool_)
+    rank(lanes, centers, best, second, found)
+    bounds(len(lanes), half, (best, second, close), np.float32(longest))
+    exact, odd, few = np.empty(len(centers.half)), np.empty(LANES + 1, np.uint32), 0
+    flat, d = rows.X.ravel(), rows.X.shape[1]
+    for t in range(len(name)):
+        i = np.uint32(name[t])
+        upper[i], lower[i], label[i] = best[t], second[t], found[t]
         odd[few] = t
         few += close[t]
+        if found[t] != counted[i]:
+            prefetch(flat, np.int64(i) * d)  # ``follow`` reads it
     for t in odd[:few]:
-        state.label[name[t]] = nearest(rows.X[name[t]], centers.across, exact)
-
-
-@jit()
-def move(rows, i, old, new, totals):
-    """Take row i from one center's sums and give it to another's."""
-    sums, mass, _ = totals
-    weight = rows.weight[i]
-    for c in range(rows.X.shape[1]):
-        value = weight * (np.float64(rows.X[i, c]) - rows.centre[c])
-        sums[new, c] += value
-        if old != NOBODY:
-            sums[old, c] -= value
-    mass[new] += weight
-    if old != NOBODY:
-        mass[old] -= weight
+        label[name[t]] = nearest(rows.X[name[t]], centers.across, exact)
 
 
 @jit()
@@ -254,4 +230,5 @@ def tally(rows, label, keep, span, totals):
     """Sums and mass of the kept rows first..last, from nothing."""
     for i in range(span[0], span[1]):
         if keep[i]:
-            move(rows, i, NOBODY, label[i], totals)
+            add(rows.X, i, rows.centre, rows.weight[i], totals[0], label[i])
+            totals[1][label[i]] += rows.weight[i]

@@ -29,11 +29,13 @@ class Tiled:
         self.slabs = [slice(cut.start // LANES, -(-cut.stop // LANES)) for cut in slabs(n)]
         lanes = np.empty((self.n_blocks, d, LANES), np.float32)
         half = np.empty((self.n_blocks, LANES), np.float32)
-        self.rows = sweep.Rows(X, weight, self.centre, lanes, half)
+        flat = np.empty((self.n_blocks * LANES, d), np.float32)
+        self.rows = sweep.Rows(X, weight, self.centre, lanes, half, flat)
 
         def write(cut):
             part = X[cut.start * LANES : cut.stop * LANES]
             fill(part, (self.centre, self.scale), lanes[cut], half[cut])
+            flat.reshape(lanes.transpose(0, 2, 1).shape)[cut] = lanes[cut].transpose(0, 2, 1)
 
         each(write, slices(self.n_blocks, 64), n_threads)
 
