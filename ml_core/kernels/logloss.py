@@ -66,11 +66,12 @@ def _evaluate_many(rows, W, b, wanted, kind):
         loss, slope, curves = np.zeros(k), np.zeros((k, d + 1)), np.zeros((len(wanted), d + 1, d + 1))
         most = cuts[0].stop - cuts[0].start  # one room for all blocks: fresh memory costs as much as a pass
         room = np.empty((most, d + 1), kind), np.empty(k * most, kind), np.empty(k * most, kind)
+        signed = np.empty((most, d))  # signed first, then rounded: NumPy does both at once in small pieces
         for cut in cuts:
             sign = rows.sign[cut]
             m = len(sign)
             Xb, E, total = room[0][:m], *(part[: k * m].reshape(k, m) for part in room[1:])
-            np.multiply(dense(rows.X, cut), sign[:, None], out=Xb[:, :d], casting="same_kind")
+            Xb[:, :d] = np.multiply(dense(rows.X, cut), sign[:, None], out=signed[:m])
             Xb[:, d] = sign
             np.matmul(lines, Xb.T, out=E)
             np.exp(np.minimum(E, far, out=E), out=E)
@@ -88,7 +89,8 @@ def _evaluate_many(rows, W, b, wanted, kind):
         return loss, -slope, curves
 
     # a block's products and what is made of them stay in the second-level cache
-    loss, slope, curves = threads.total(work, threads.slabs(len(rows.sign), max(d, 3 * k), least=256))
+    width = max(d, 3 * k * np.dtype(kind).itemsize // 8)
+    loss, slope, curves = threads.total(work, threads.slabs(len(rows.sign), width, least=256))
     slope[:, :d] -= slope[:, d:] * rows.centre
     sums = rows.sums
     return loss / sums, slope / sums[:, None], curves / sums[list(wanted), None, None]

@@ -109,7 +109,7 @@ def _first(rows, penalties, order, trial):
     W, b, hessians = np.zeros((len(order), d)), np.zeros(len(order)), [None] * len(order)
     last = newton.first_answer(some, penalties[order[:1]], trial.tol, trial.max_iter)
     for i in order:
-        last = newton.solve(some, penalties[i : i + 1], last, 10 * trial.tol, trial.max_iter)
+        last = newton.solve(some, penalties[i : i + 1], last, 1000 * trial.tol, trial.max_iter)
         W[i], b[i], hessians[i] = last.W[0], last.b[0], last.hessian[0]
     return newton.Lines(W, b, hessian=hessians)
 
