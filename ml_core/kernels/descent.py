@@ -38,9 +38,11 @@ class Penalty:
 def gap(yy, q, h, w, penalty):
     """Duality gap at w by the scaled residual, for X'r = h."""
     l1, l2 = penalty.l1, penalty.l2
+    slope = h - l2 * w if l2 else h
+    norm = max(slope.max(initial=0.0), 0.0 if penalty.positive else -slope.min(initial=0.0))
+    live = np.flatnonzero(w)  # of many columns, few
+    w, q, h = w[live], q[live], h[live]
     residual = max(yy - w @ (q + h), 0.0)  # |y - X w|^2
-    slope = h - l2 * w
-    norm = (slope if penalty.positive else np.abs(slope)).max(initial=0.0)
     ridge = l2 * (w @ w)
     if norm <= l1 or norm == 0:
         return residual + l1 * np.abs(w).sum() - (yy - q @ w) + ridge
