@@ -43,6 +43,7 @@ class Project:
         self.environment |= {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "DVC_NO_ANALYTICS": "1",
+            "MLCORE_KERNELS": str(ROOT / "ml_core/kernels/__pycache__"),  # equal sources compile once for all
         }
         self.environment |= {
             "GIT_AUTHOR_NAME": "test",
