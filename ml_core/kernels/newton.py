@@ -58,13 +58,17 @@ class Rows:
 
 @dataclass
 class Lines:
-    """Where k problems stand: W (k, d), b, n_iter, converged (k,), and the Hessian each one steps by."""
+    """Where k problems stand: W (k, d), b, n_iter, converged (k,), and the Hessian each one steps by.
+
+    ``near`` says that it is so near a minimum that slopes in float32 would lead away from it.
+    """
 
     W: np.ndarray
     b: np.ndarray
     n_iter: np.ndarray = None
     converged: np.ndarray = None
     hessian: list = field(default_factory=list)
+    near: bool = False
 
 
 def large(X):
@@ -125,7 +129,8 @@ def solve(rows, penalty, start, tol, max_iter, stale=0.2):
             break
         wanted = [i for i, k in enumerate(active) if state.stale[k]]
         W, b = state.W + state.scaled(slice(0, -1)), state.b + state.scaled(-1)
-        state.rough = len(active) >= MANY and np.median(state.last[active]) > ROUGH
+        many = len(active) >= MANY and not start.near
+        state.rough = many and np.median(state.last[active]) > ROUGH
         kind = np.float32 if state.rough else np.float64
         found = evaluate(rows.only(active), W[active], b[active], wanted, kind)
         for i, column in enumerate(wanted):

@@ -15,6 +15,9 @@ from ml_core.models.weights import balanced_weights
 
 AT_ONCE = 128  # problems in one product: their scores stay in the cache beside a block of rows
 ROWS = 400  # rows a column for a C's first answer
+APART = (
+    4.0  # times that two neighbouring C of those solved first may differ: all between them are interpolated
+)
 PATIENT = 50  # max_iter from which every way to the minimum gets there, so that all give the same scores
 
 
@@ -81,10 +84,13 @@ def _weights(trial, labels, train):
 
 def _columns(trial, X, codes, strengths, weights):
     """Two classes: Newton for as many folds at once as AT_ONCE allows."""
-    order = np.argsort(strengths)
+    used = np.max(weights, axis=0) > 0
+    if not used.all():
+        X, codes, weights = X[used], codes[used], [weight[used] for weight in weights]
     total = np.mean([weight.sum() for weight in weights])
     base, moved = newton.rows_for(X, codes == 1, weights[0][None], np.zeros(1, int), trial.fit_intercept)
-    begin = _first(replace(base, weight=np.max(weights, axis=0)[None]), 1 / (strengths * total), order, trial)
+    whole = replace(base, weight=np.max(weights, axis=0)[None])
+    begin = _first(whole, 1 / (strengths * total), trial, len(weights) == 1)
     step = max(1, AT_ONCE // len(strengths))
     for first in range(0, len(weights), step):
         some = np.array(weights[first : first + step])
@@ -92,7 +98,10 @@ def _columns(trial, X, codes, strengths, weights):
         rows = replace(base, weight=some, of=of)
         penalty = 1 / (np.tile(strengths, len(some)) * some.sum(axis=1)[of])
         start = newton.Lines(
-            np.tile(begin.W, (len(some), 1)), np.tile(begin.b, len(some)), hessian=begin.hessian * len(some)
+            np.tile(begin.W, (len(some), 1)),
+            np.tile(begin.b, len(some)),
+            hessian=begin.hessian * len(some),
+            near=begin.near,
         )
         found = newton.solve(rows, penalty, start, trial.tol, trial.max_iter, stale=0.5)
         b = found.b - found.W @ (rows.centre + moved)
@@ -101,17 +110,47 @@ def _columns(trial, X, codes, strengths, weights):
             yield first + j, (found.W[mine, None], b[mine, None], found.converged[mine])
 
 
-def _first(rows, penalties, order, trial):
-    """A rough answer and a Hessian for each strength, from a sample of all rows, each from the one before."""
+def _first(rows, penalties, trial, alone):
+    """A rough answer and a Hessian for each strength, from a sample of all rows: those APART one after the
+    other, those between them by interpolation.
+
+    ``alone``: the rows are those of one fold, so that without a sample the answers are all but final.
+    """
     n, d = rows.X.shape
     step = n // max(ROWS * d, newton.ENOUGH)
     some = rows.some(step) if step > 1 and newton.usable(rows.some(step), 0) else rows
-    W, b, hessians = np.zeros((len(order), d)), np.zeros(len(order)), [None] * len(order)
-    last = newton.first_answer(some, penalties[order[:1]], trial.tol, trial.max_iter)
-    for i in order:
-        last = newton.solve(some, penalties[i : i + 1], last, 1000 * trial.tol, trial.max_iter)
-        W[i], b[i], hessians[i] = last.W[0], last.b[0], last.hessian[0]
-    return newton.Lines(W, b, hessian=hessians)
+    near = alone and some is rows
+    tol = (10 if near else 1000) * trial.tol
+    order = np.argsort(-penalties, kind="stable")
+    knots = order[_apart(-np.log(penalties[order]), np.log(APART))]
+    lines, hessians = np.zeros((len(knots), d + 1)), []
+    last = newton.first_answer(some, penalties[knots[:1]], trial.tol, trial.max_iter)
+    for i, knot in enumerate(knots):
+        last = newton.solve(some, penalties[knot : knot + 1], last, tol, trial.max_iter)
+        lines[i, :d], lines[i, d] = last.W[0], last.b[0]
+        hessians.append(last.hessian[0])
+    places = -np.log(penalties[knots])
+    lines = np.array([_between(places, lines, place) for place in -np.log(penalties)])
+    nearest = np.abs(np.log(penalties)[:, None] + places).argmin(axis=1)
+    return newton.Lines(lines[:, :d], lines[:, d], hessian=[hessians[i] for i in nearest], near=near)
+
+
+def _apart(places, most):
+    """Which of rising places to solve first: both ends, and no more than ``most`` between two."""
+    found = [0]
+    for i in range(1, len(places)):
+        last = i == len(places) - 1 or places[i + 1] - places[found[-1]] > most
+        if last and places[i] > places[found[-1]]:
+            found.append(i)
+    return found
+
+
+def _between(places, lines, place):
+    """The line at ``place``: Lagrange's cubic through the nearest four of lines (m, d + 1), places rising."""
+    first = int(np.clip(np.searchsorted(places, place) - 2, 0, max(len(places) - 4, 0)))
+    near = places[first : first + 4]
+    share = [np.prod([(place - other) / (one - other) for other in near if other != one]) for one in near]
+    return np.array(share) @ lines[first : first + 4]
 
 
 def _path(trial, X, codes, weight, strengths):

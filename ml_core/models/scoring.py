@@ -1,9 +1,13 @@
 """What every ``score_many`` needs around its kernel: which scorer, which candidates go together."""
 
 import warnings
+from functools import cache
 
 import numpy as np
 from sklearn.base import clone
+
+from ml_core.kernels import roc
+from ml_core.models.twin import twin
 
 QUICK = {  # scikit-learn's function -> the scorers' names we know a shorter way to, with their sign
     ("r2_score", 1): "r2",
@@ -38,7 +42,37 @@ def judge(model, scorer):
     """The callable (fitted, X, y) -> number of a scorer's name, a scorer, or None."""
     from sklearn.metrics import check_scoring
 
-    return check_scoring(model, scorer)
+    return area if is_area(scorer) else check_scoring(model, scorer)
+
+
+def is_area(scorer):
+    """Whether a scorer, or its name, is scikit-learn's roc_auc as it comes."""
+    if isinstance(scorer, str):
+        return scorer == "roc_auc"
+    return scorer is not None and scorer == _roc_auc()
+
+
+@cache
+def _roc_auc():
+    from sklearn.metrics import get_scorer
+
+    return get_scorer("roc_auc")
+
+
+def area(fitted, X, y):
+    """scikit-learn's roc_auc; where two classes are two classes, by one sort and without its checks."""
+    labels, classes = np.asarray(y), getattr(fitted, "classes_", ())
+    if len(classes) != 2 or labels.ndim != 1 or labels.dtype != np.asarray(classes).dtype:
+        return _roc_auc()(fitted, X, y)
+    positive = labels == classes[1]
+    score = fitted.decision_function(X) if hasattr(fitted, "decision_function") else None
+    score = fitted.predict_proba(X)[:, 1] if score is None else score
+    known = (
+        np.shape(score) == positive.shape and np.isfinite(score).all() and 0 < positive.sum() < len(positive)
+    )
+    if not (known and (positive | (labels == classes[0])).all()):
+        return _roc_auc()(fitted, X, y)
+    return roc.area(positive, score)
 
 
 def score_rest(model, data, trials, scorer, scores):
@@ -70,7 +104,7 @@ def groups(model, candidates, fast, allowed):
     found = {}
     for i, candidate in enumerate(candidates):
         try:
-            trial = clone(model).set_params(**candidate)
+            trial = twin(model, candidate)
             trial._validate_params()
             if not allowed(trial):
                 continue
@@ -85,7 +119,7 @@ def groups(model, candidates, fast, allowed):
 
 def dressed(model, candidate, X, learned):
     """A clone with candidate's parameters and learned attributes, as if fitted on rows like X."""
-    fitted = clone(model).set_params(**candidate)
+    fitted = twin(model, candidate)
     fitted.n_features_in_ = X.shape[1]
     for name, value in learned.items():
         setattr(fitted, name, value)

@@ -71,7 +71,7 @@ class Journal:
             [place[r.candidate], r.fold, _json(r.score), round(r.seconds, 6), r.error, [*map(_json, r.more)]]
             for r in results
         ]
-        self._write({"unit": json.loads(key(unit)), "rows": rows, "at": round(self.spent, 3)})
+        self._append(f'{{"unit": {key(unit)}, "rows": {json.dumps(rows)}, "at": {self.spent:.3f}}}')
 
     def note(self, name, value):
         """Write down something else that must stay the same the next time."""
@@ -175,9 +175,13 @@ class Journal:
             path.unlink(missing_ok=True)
 
     def _write(self, document):
+        self._append(json.dumps(document))
+
+    def _append(self, text):
+        """Append a document's json as a line."""
         if self.file is None:
             return
-        text = json.dumps(document).encode()
+        text = text.encode()
         line = b"%08x %s\n" % (zlib.crc32(text), text)
         try:
             end = os.fstat(self.file).st_size

@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 
+from ml_core.models.twin import twin
 from ml_core.search.parts import rows_of, words
 from ml_core.search.problem import Result, Unit, estimator_of
 from ml_core.search.subject import held, one_job
@@ -75,12 +76,10 @@ def _together(estimator, scorers, unit, part, seconds):
 
 def fit(estimator, scorers, params, part, j):
     """(scores, seconds, error) of one candidate on fold j of a Part; all scores nan when it failed."""
-    from sklearn.base import clone
-
     started = time.perf_counter()
     train, test = part.folds[j]
     try:
-        fitted = one_job(with_params(clone(estimator), params))  # the cores share candidates
+        fitted = one_job(twin(estimator, params))  # the cores share candidates
         fitted.fit(rows_of(part.X, train), rows_of(part.y, train))
         X, y = rows_of(part.X, test), rows_of(part.y, test)
         scores = [float(_callable(scorer, fitted)(fitted, X, y)) for scorer in scorers]
@@ -89,19 +88,6 @@ def fit(estimator, scorers, params, part, j):
         scores, error = [], words(failure)
     scores = [np.nan] * len(scorers) if error else scores
     return scores, time.perf_counter() - started, error
-
-
-def with_params(estimator, params):
-    """The estimator, its own plain parameters set; all others by its ``set_params``, which costs more."""
-    from sklearn.base import BaseEstimator
-
-    known = vars(estimator)
-    plain = type(estimator).set_params is BaseEstimator.set_params and all(name in known for name in params)
-    if not plain:
-        return estimator.set_params(**params)
-    for name, value in params.items():
-        setattr(estimator, name, value)
-    return estimator
 
 
 def _callable(scorer, fitted):
@@ -116,4 +102,6 @@ def _callable(scorer, fitted):
 def _named(name):
     from sklearn.metrics import get_scorer
 
-    return get_scorer(name)
+    from ml_core.models import scoring
+
+    return scoring.area if scoring.is_area(name) else get_scorer(name)

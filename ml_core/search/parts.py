@@ -40,11 +40,12 @@ class Parts:
     most: int = MOST
     made: OrderedDict = field(default_factory=OrderedDict)
     locks: dict = field(default_factory=dict)
+    learning: dict = field(default_factory=dict)
     door: object = field(default_factory=threading.Lock)
 
     def get(self, problem, unit):
         """(the Part that holds the unit's folds, seconds that making it took just now)."""
-        whole = not learns(problem, unit.features)
+        whole = not self.learns(problem, unit.features)
         key = unit.features, unit.share, None if whole else unit.folds[0]
         with self.door:
             lock = self.locks.setdefault(key, threading.Lock())
@@ -59,6 +60,14 @@ class Parts:
                 self._forget()
             return part, part.seconds
 
+    def learns(self, problem, setting):
+        """Whether these features are fitted to rows, so that each fold needs its own."""
+        if setting not in self.learning:
+            from sklearn.utils import get_tags
+
+            self.learning[setting] = get_tags(features_of(problem, setting)).requires_fit
+        return self.learning[setting]
+
     def _forget(self):
         sizes = {key: weight(part.X) for key, part in self.made.items()}
         while sum(sizes.values()) > self.most and len(sizes) > 1:
@@ -68,13 +77,6 @@ class Parts:
 def weight(X):
     """Bytes of a matrix, dense or sparse; 0 for none."""
     return 0 if X is None else getattr(getattr(X, "data", X), "nbytes", 0)
-
-
-def learns(problem, setting):
-    """Whether these features are fitted to rows, so that each fold needs its own."""
-    from sklearn.utils import get_tags
-
-    return get_tags(features_of(problem, setting)).requires_fit
 
 
 def features_of(problem, setting):

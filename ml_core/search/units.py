@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from ml_core.search.parts import learns
 from ml_core.search.problem import Unit, estimator_of, resolved
 
 
@@ -18,7 +17,7 @@ def planned(problem, candidates, share):
         own, params = tuple(candidates[i] for i, _ in members), tuple(given for _, given in members)
         whole = Unit(family, setting, float(share), places, own, params, folds, True)
         able = problem.together and hasattr(estimator_of(problem, family), "score_many")
-        if able and not learns(problem, setting):
+        if able and not problem.kept.learns(problem, setting):
             found.append(whole)
         elif able:
             found += [replace(whole, folds=(j,)) for j in folds]

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array, random_array
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import log_loss
+from sklearn.metrics import get_scorer, log_loss
 from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold, TimeSeriesSplit
 
 from ml_core.models.logistic import LogisticRegression
@@ -204,6 +204,19 @@ def test_score_many_of_labels_that_are_words_and_many_rows():
     folds, candidates = list(KFold(5).split(X)), [{"C": C} for C in np.geomspace(1e-5, 1e3, 6)]
     ours = LogisticRegression().score_many(X, y, candidates, folds, "neg_log_loss")
     assert_allclose(ours, slowly(LogisticRegression(), X, y, candidates, folds, "neg_log_loss"), rtol=1e-7)
+
+
+@pytest.mark.parametrize("folds", [1, 3])
+def test_score_many_of_strengths_so_near_that_most_start_between_others(folds):
+    X, y = table("breast_cancer")
+    candidates = [{"C": C} for C in np.random.default_rng(0).permutation(np.geomspace(1e-3, 1e3, 40))]
+    candidates += [candidates[0], {"C": 1e3}, {"C": 1e3}]
+    folds = list(KFold(3, shuffle=True, random_state=0).split(X))[:folds]
+    twice = LogisticRegression().score_many(X, y, [{"C": 0.5}] * 2, folds, "neg_log_loss")
+    assert_array_equal(twice[0], twice[1])
+    for scorer in ("neg_log_loss", "roc_auc", get_scorer("roc_auc")):
+        ours = LogisticRegression().score_many(X, y, candidates, folds, scorer)
+        assert_allclose(ours, slowly(LogisticRegression(), X, y, candidates, folds, scorer), rtol=1e-6)
 
 
 X2, Y2 = np.arange(12.0).reshape(6, 2), np.array([0, 1, 0, 1, 0, 1])
