@@ -31,7 +31,7 @@ def data(rows=300, seeds=10):
         ("digits", datasets.load_digits, SVC(), svm, "accuracy"),
         ("wine", datasets.load_wine, SVC(), svm, "accuracy"),
         ("diabetes", datasets.load_diabetes, ElasticNet(), net, "r2"),
-        ("adult", _adult, SVC(), svm, "roc_auc"),
+        ("adult", lambda return_X_y: adult(2000), SVC(), svm, "roc_auc"),
     ):
         X, y = load(return_X_y=True)
         chosen = np.random.default_rng(0).permutation(len(y))[:rows]
@@ -41,11 +41,11 @@ def data(rows=300, seeds=10):
     return found, seeds
 
 
-def _adult(return_X_y):
-    """The census's six columns of numbers, of the table that lies beside the checkout."""
+def adult(rows):
+    """The census's six columns of numbers, so many rows of the table that lies beside the checkout."""
     import polars as pl
 
-    table = pl.read_csv(ADULT, null_values=["?", " ?"]).sample(2000, seed=0)
+    table = pl.read_csv(ADULT, null_values=["?", " ?"]).sample(rows, seed=0)
     y = table["income"].str.contains(">50K").to_numpy().astype(int)
     return table.select(pl.selectors.numeric()).to_numpy().astype(float), y
 
