@@ -9,7 +9,6 @@ import contextlib
 import ctypes
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -19,7 +18,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from airflow.sdk import (
-    DAG,
     Asset,
     AssetAlias,
     BaseHook,
@@ -39,13 +37,6 @@ ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = timedelta(days=7)  # for a person's approval, when the schedule has no deadline
 FINAL = {1: "the check or the gate said no", 2: "a mistake that no retry mends"}
 REFUSED = "REFUSED"  # as mlcore promote marks the gates that said no
-OPEN = (
-    "Clones the commit into a folder of its own, composes params.yaml, removes workspaces that are too old. "
-    "Stages whose outputs are known already are brought back here, and skipped."
-)
-WHOLE = "`mlcore run` in a workspace, then `mlcore workspace publish`: the whole recipe in one task."
-PUBLISH = "Pushes the outputs to the DVC remote, params.yaml and dvc.lock to the branch candidate/RUN."
-PROMOTE = "`mlcore promote` judges the candidate against the champion. A backfill promotes nothing."
 
 
 def setting(name, default=""):
@@ -89,14 +80,18 @@ class Task(BaseOperator):
         self.overrides, self.as_of, self.secrets = planned.overrides, planned.as_of, planned.secrets
         self.notify = planned.notify
         self.alone = planned.granularity == "pipeline"
-        self.addresses, self.process = {}, None
+        self.addresses, self.process, self.code, self.judging = {}, None, None, None
 
     def execute(self, context):
         """Run it; what its last line told is the task's result."""
         run = context["dag_run"]
         if self.does == "promote" and str(run.run_type) in ("backfill", "DagRunType.BACKFILL"):
             raise AirflowSkipException("a backfill trains models and changes no champion")
-        told = json.loads(self._called(self._words(context), context) or "{}")
+        try:
+            told = json.loads(self._called(self._words(context), context) or "{}")
+        finally:
+            if self.judging and self.code in (0, 1):
+                context["ti"].xcom_push(key="judged", value=self.judging)
         self._point_to(told or self._earlier(context))
         if self.announces and "data" in told:
             self._announce(context, told["data"])
@@ -131,10 +126,23 @@ class Task(BaseOperator):
             does = "do"
             if not earlier.get("run_id"):
                 raise AirflowSkipException("MLflow has not taken the run yet; promote it when it has")
+            self.judging = [earlier["run_id"], earlier.get("commit"), overrides]
+            if self._judged_before(context):
+                raise AirflowSkipException(
+                    f"an earlier run had it judged, and nothing is new; `mlcore promote {earlier['run_id']}` "
+                    "judges it again"
+                )
             said = context["ti"].xcom_pull(task_ids="approve") if self.dag.has_task("approve") else None
             by = ["--approve-by", approver(said)] if said else []
             words += ["--", "promote", earlier["run_id"], *by]
         return [does, *words]
+
+    def _judged_before(self, context):
+        """Whether this schedule has had the same run judged under the same choices, with nobody to ask."""
+        if self.dag.has_task("approve"):
+            return False
+        before = context["ti"].xcom_pull(task_ids=self.task_id, key="judged", include_prior_dates=True)
+        return before == self.judging
 
     def _earlier(self, context):
         """What the tasks before this one told, the last of them first."""
@@ -165,7 +173,7 @@ class Task(BaseOperator):
                 for line in self.process.stderr:
                     self.log.info(line.rstrip())
                     said.append(line.strip())
-                code = self.process.wait()
+                code = self.code = self.process.wait()
             finally:
                 self.on_kill()
             answer.seek(0)
@@ -254,37 +262,3 @@ def approver(said):
     """Who approved, as Airflow tells it."""
     user = said.get("responded_by_user") or {}
     return str(user.get("name") or user.get("id") or "somebody")
-
-
-def broken(name, reason, start):
-    """A DAG that says what is wrong with its schedule; it never runs by itself."""
-    known = name if re.fullmatch(r"[A-Za-z0-9_.-]+", name) else re.sub(r"[^A-Za-z0-9_.-]+", "_", name)
-    with DAG(known, description=f"broken: {reason}", doc_md=f"**Broken**: {reason}", start_date=start) as dag:
-        Broken(task_id="broken", reason=reason)
-    return dag
-
-
-class Broken(BaseOperator):
-    """Says what is wrong with a schedule."""
-
-    def __init__(self, *, reason, **options):
-        super().__init__(**options)
-        self.reason = reason
-
-    def execute(self, context):
-        """Fail with the reason."""
-        raise AirflowFailException(self.reason)
-
-
-def about_schedule(planned):
-    """The DAG's page."""
-    words = " ".join(planned.overrides) or "none"
-    return f"{planned.about}\n\nconf/schedule/{planned.name}.yaml; overrides: {words}"
-
-
-def about_stage(stage):
-    """The task's page: what the stage runs, reads and makes."""
-    reads, makes = (
-        ", ".join(f"`{path}`" for path in paths) or "nothing" for paths in (stage.deps, stage.outs)
-    )
-    return f"Stage **{stage.name}** of dvc.yaml: `{stage.cmd}`\n\nreads {reads}\n\nmakes {makes}"

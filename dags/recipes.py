@@ -12,6 +12,7 @@ for folder in (str(ROOT), str(ROOT / "dags")):
     if folder not in sys.path:
         sys.path.append(folder)
 
+import mlcore_page as page  # noqa: E402
 import mlcore_task as tasks  # noqa: E402
 import mlcore_tell as tell  # noqa: E402
 from airflow.sdk import (  # noqa: E402
@@ -89,7 +90,7 @@ def build(planned, recipe):
     dag = DAG(
         planned.name,
         description=planned.about,
-        doc_md=tasks.about_schedule(planned),
+        doc_md=page.about_schedule(planned),
         schedule=when(planned),
         start_date=START,
         catchup=False,
@@ -111,7 +112,7 @@ def build(planned, recipe):
     with dag:
         last = _by_stage(planned, stages) if planned.granularity == "stage" else _whole(planned)
         if planned.stages is None and planned.promote:
-            promote = tasks.Task(task_id="promote", planned=planned, does="promote", doc_md=tasks.PROMOTE)
+            promote = tasks.Task(task_id="promote", planned=planned, does="promote", doc_md=page.PROMOTE)
             last >> ([tasks.approval(planned), promote] if planned.approval else promote)
             if planned.approval:
                 dag.get_task("approve") >> promote
@@ -122,7 +123,7 @@ def _by_stage(planned, stages):
     """open, a task a stage with the recipe's edges, publish; the last of them."""
     tells = "ingest" if planned.announces else None  # what announces looks each time
     restores = [stage.name for stage in stages if stage.name != tells]
-    first = tasks.Task(task_id="open", planned=planned, does="open", restores=restores, doc_md=tasks.OPEN)
+    first = tasks.Task(task_id="open", planned=planned, does="open", restores=restores, doc_md=page.OPEN)
     made = {}
     for stage in stages:
         announces = planned.announces if stage.name == tells else None
@@ -133,7 +134,7 @@ def _by_stage(planned, stages):
             does="work",
             stage=stage.name,
             announces=announces,
-            doc_md=tasks.about_stage(stage),
+            doc_md=page.about_stage(stage),
         )
         for before in stage.after:
             made[before] >> made[stage.name]
@@ -143,7 +144,7 @@ def _by_stage(planned, stages):
     if planned.stages is not None:
         return ends
     last = tasks.Task(
-        task_id="publish", planned=planned, does="publish", trigger_rule="none_failed", doc_md=tasks.PUBLISH
+        task_id="publish", planned=planned, does="publish", trigger_rule="none_failed", doc_md=page.PUBLISH
     )
     ends >> last
     return last
@@ -152,7 +153,7 @@ def _by_stage(planned, stages):
 def _whole(planned):
     """One task for all of it."""
     return tasks.Task(
-        task_id="run", planned=planned, does="work", announces=planned.announces, doc_md=tasks.WHOLE
+        task_id="run", planned=planned, does="work", announces=planned.announces, doc_md=page.WHOLE
     )
 
 
@@ -177,7 +178,7 @@ def load():
             found[planned.name] = build(planned, recipe)
         except ValueError as error:
             bad[planned.name] = str(error)
-    return found | {name: tasks.broken(name, reason, START) for name, reason in bad.items()}
+    return found | {name: page.broken(name, reason, START) for name, reason in bad.items()}
 
 
 globals().update(load())

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import secrets
 import time
 import urllib.request
 
@@ -11,7 +12,7 @@ import pytest
 from ml_core.workspace import safe
 
 OVER = ("success", "failed")
-SECRET = "hunter2-f00d"  # what a schedule of secrets hands to its command, and nobody else may see
+SECRET = f"hunter2-{secrets.token_hex(8)}"  # a schedule hands it to its command, and nobody else may see it
 
 
 def wait(true, seconds):
