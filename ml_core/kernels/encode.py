@@ -6,13 +6,13 @@ Letters: n rows, d columns; tables as ``bins.table_of`` makes them.
 import numpy as np
 from numba import prange
 
-from ml_core.kernels.jit import jit
+from ml_core.kernels.jit import inner, jit
 
 FEW = 4  # bins that three comparisons tell apart
 ROWS = 1024  # at a time: their codes stay in the first-level cache while all columns pass
 
 
-@jit()
+@inner()
 def encode_block(x, edges, bins, categorical, codes):
     """x (r,) float64, edges (256,) -> codes (r,): edges below; ``bins`` for missing or unknown."""
     if bins <= FEW:

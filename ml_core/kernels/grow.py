@@ -9,20 +9,20 @@ import numpy as np
 
 from ml_core.kernels import hist as histograms
 from ml_core.kernels.formulas_jit import value_of
-from ml_core.kernels.jit import jit
+from ml_core.kernels.jit import inner, jit
 from ml_core.kernels.partition import count_left, goes_left, partition
 from ml_core.kernels.records import NONE
 from ml_core.kernels.search import forget, pick, search, search_column, spare_room
 from ml_core.kernels.split import penalty, sums
 
 
-@jit()
+@inner()
 def rows_of(node, job):
     """The rows of a node, a view."""
     return job.rows[job.nodes[node].start : job.nodes[node].start + job.nodes[node].rows]
 
 
-@jit()
+@inner()
 def build(slot, node, job):
     """job.hists[slot] = the histogram of a node's rows."""
     rows, hist, shift = rows_of(node, job), job.hists[slot], job.rules[0].shift
@@ -34,7 +34,7 @@ def build(slot, node, job):
         histograms.gather(hist, job.parts)
 
 
-@jit()
+@inner()
 def consider(node, slot, job):
     """Find the best split of a node with its histogram in ``slot``; its column is NONE if there is none."""
     hist, counts, record = job.hists[slot], job.counts, job.nodes[node]
@@ -52,7 +52,7 @@ def consider(node, slot, job):
         pick(hist, record, job.found, job.rules[0])
 
 
-@jit()
+@inner()
 def begin_child(child, parent, rules):
     """What follows for a new node from its total: its value, within the parent's bounds, and no split yet."""
     forget(child)
@@ -61,7 +61,7 @@ def begin_child(child, parent, rules):
     child.value = min(max(value_of(G, H, rules.l1, child.l2), child.low), child.high)
 
 
-@jit()
+@inner()
 def recall(unseen, rows, column):
     """Take the codes that rows have out of unseen (4,) uint64."""
     for i in range(len(rows)):
@@ -69,7 +69,13 @@ def recall(unseen, rows, column):
         unseen[code >> np.uint64(6)] &= ~(np.uint64(1) << (code & np.uint64(63)))
 
 
-@jit()
+@inner()
+def any_bit(bits):
+    """Whether any of bits (4,) uint64 is set."""
+    return (bits[0] | bits[1] | bits[2] | bits[3]) != 0
+
+
+@inner()
 def divide(node, at, job):
     """Part a node's rows between two new nodes, ``at`` and ``at + 1``."""
     rules, parent, left, right = job.rules[0], job.nodes[node], job.nodes[at], job.nodes[at + 1]
@@ -81,8 +87,8 @@ def divide(node, at, job):
     if rules.h_least == 0:  # an empty bin may hold rows, of no weight
         recall(parent.unseen, rows, column)
     n_left = partition(rows, spare, column, table, len(job.parts))
-    if 2 * n_left >= parent.rows and parent.unseen.any():  # what no row here can tell goes with the majority
-        for word in range(4):
+    if 2 * n_left >= parent.rows and any_bit(parent.unseen):
+        for word in range(4):  # what no row here can tell goes with the majority
             parent.bits[word] |= parent.unseen[word]
         parent.missing = 1
     parent.left = at
@@ -104,7 +110,7 @@ def divide(node, at, job):
         left.low = right.high = middle
 
 
-@jit()
+@inner()
 def may_split(node, job):
     """Whether looking for a split is worth it at all."""
     rules, node = job.rules[0], job.nodes[node]
@@ -112,14 +118,14 @@ def may_split(node, job):
     return not deep and node.rows >= max(2, 2 * rules.min_rows)
 
 
-@jit()
+@inner()
 def smaller(node, nodes):
     """The child with fewer rows, and the other."""
     left = nodes[node].left
     return (left, left + 1) if nodes[left].rows <= nodes[left + 1].rows else (left + 1, left)
 
 
-@jit()
+@inner()
 def consider_children(node, free, job):
     """Histograms and best splits of a divided node's children; ``free`` is the stack of unused slots.
 
@@ -150,7 +156,7 @@ def consider_children(node, free, job):
             nodes[child].slot = own
 
 
-@jit()
+@inner()
 def take(free):
     """Pop an unused slot, or NONE; the stack's last entry says how many there are."""
     if free[-1] == 0:
@@ -159,7 +165,7 @@ def take(free):
     return free[free[-1]]
 
 
-@jit()
+@inner()
 def give(free, slot):
     """Push a slot back; NONE is nothing."""
     if slot != NONE:
@@ -167,7 +173,7 @@ def give(free, slot):
         free[-1] += 1
 
 
-@jit()
+@inner()
 def next_leaf(queue, n_open, best_first, nodes):
     """Position in the queue of the leaf to split: the largest gain, the older of equals; or simply the
     last.
@@ -182,19 +188,22 @@ def next_leaf(queue, n_open, best_first, nodes):
     return at
 
 
-@jit()
+@inner()
 def begin(free, job):
     """Make node 0 of all rows in job.rows and look for its split."""
-    root, rules, slot = job.nodes[0], job.rules[0], take(free)
+    first = np.int64(0)  # a plain 0 would have all that follows compiled again, for this number
+    root, rules, slot = job.nodes[first], job.rules[0], take(free)
     forget(root)
     root.start, root.rows, root.depth, root.slot = 0, len(job.rows), 0, slot
     root.l2, root.low, root.high = rules.l2, -np.inf, np.inf
-    build(slot, 0, job)
-    root.total = job.hists[slot, : 1 << rules.shift].sum()  # every bundle holds each row once
+    build(slot, first, job)
+    root.total = 0
+    for i in range(1 << rules.shift):  # every bundle holds each row once
+        root.total += job.hists[slot, i]
     G, H = sums(root.total, rules)
     root.value = value_of(G, H, rules.l1, rules.l2)
-    if may_split(0, job):
-        consider(0, slot, job)
+    if may_split(first, job):
+        consider(first, slot, job)
 
 
 @jit()
@@ -207,7 +216,9 @@ def grow(job):
     nodes, best_first = job.nodes, job.rules[0].max_leaves > 0
     most = min(job.rules[0].max_leaves if best_first else len(nodes), (len(nodes) + 1) // 2)
     queue = np.empty(most + 1, np.int64)
-    free = np.arange(len(job.hists))
+    free = np.empty(len(job.hists), np.int64)
+    for slot in range(len(free)):
+        free[slot] = slot
     free[-1] = len(free) - 1
     begin(free, job)
     queue[0], n_open, n_leaves = 0, np.int64(nodes[0].column != NONE), 1

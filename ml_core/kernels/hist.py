@@ -76,7 +76,8 @@ def column_sums(hist, column, total, room):
 @jit()
 def gather(hist, parts):
     """hist (s,) = sum of parts (threads, s)."""
-    hist[:] = parts[0]
+    for i in range(len(hist)):
+        hist[i] = parts[0, i]
     for t in range(1, len(parts)):
         for i in range(len(hist)):
             hist[i] += parts[t, i]

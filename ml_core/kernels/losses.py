@@ -8,13 +8,13 @@ import numpy as np
 from numba import prange
 
 from ml_core.kernels.formulas_jit import exp, mix, roughly, slope, value_of
-from ml_core.kernels.jit import jit
+from ml_core.kernels.jit import inner, jit
 from ml_core.kernels.records import GAMMA, LOGISTIC, POISSON
 
 BLOCKS = 64  # fixed, so that float sums do not depend on the number of threads
 
 
-@jit()
+@inner()
 def mass_of(gradient, hessian, mass):
     """mass (5,) of gradient, hessian (r,) float32."""
     up = down = h = most = 0.0
@@ -29,13 +29,21 @@ def mass_of(gradient, hessian, mass):
     mass[0], mass[1], mass[2], mass[3], mass[4] = up, down, h, least, most
 
 
-@jit()
+@inner()
 def whole(part):
     """part (BLOCKS, 5), the masses of blocks of rows -> that of all."""
-    return part[:, 0].sum(), part[:, 1].sum(), part[:, 2].sum(), part[:, 3].min(), part[:, 4].max()
+    up = down = h = most = 0.0
+    least = np.inf
+    for b in range(len(part)):
+        up += part[b, 0]
+        down += part[b, 1]
+        h += part[b, 2]
+        least = min(least, part[b, 3])
+        most = max(most, part[b, 4])
+    return up, down, h, least, most
 
 
-@jit(inline="always")
+@inner(inline="always")
 def fill(loss, raw, target, at, gradient, hessian):
     """gradient, hessian (r,) of a block of rows; with a loss known while compiling, loops use vectors."""
     y, weights = target
@@ -48,7 +56,7 @@ def fill(loss, raw, target, at, gradient, hessian):
             gradient[i], hessian[i] = slope(loss, raw[i], y[i], at)
 
 
-@jit()
+@inner()
 def fill_block(loss, raw, target, at, gradient, hessian):
     """gradient, hessian (r,) of a block of rows."""
     if loss == LOGISTIC:

@@ -5,20 +5,20 @@ threads.
 import numpy as np
 from numba import prange
 
-from ml_core.kernels.jit import jit
+from ml_core.kernels.jit import inner, jit
 from ml_core.kernels.prefetch import prefetch
 
 AHEAD = 48  # rows: a column's bytes are one apart, so many rows share a cache line
 SERIAL = 1 << 14  # rows below which starting threads costs more than they bring
 
 
-@jit(inline="always")
+@inner(inline="always")
 def goes_left(bits, code):
     """bits (4,) uint64 -> 1 where the code's bit is set."""
     return (bits[np.uint64(code) >> np.uint64(6)] >> (np.uint64(code) & np.uint64(63))) & np.uint64(1)
 
 
-@jit()
+@inner()
 def count_left(column, rows, bits):
     """How many of rows a split sends left; column (n,) uint8."""
     count = 0
@@ -27,7 +27,7 @@ def count_left(column, rows, bits):
     return count
 
 
-@jit()
+@inner()
 def part(rows, lefts, rights, column, table):
     """Write rows to lefts or rights -> number of lefts; no branch, since which way a row goes cannot be
     guessed.
@@ -44,6 +44,13 @@ def part(rows, lefts, rights, column, table):
     return np.int64(n_left)
 
 
+@inner()
+def move(start, source, first, count):
+    """start (count,) or longer = source[first : first + count], in rising order, since they may overlap."""
+    for i in range(count):
+        start[i] = source[first + i]
+
+
 @jit()
 def partition(rows, spare, column, table, n_threads):
     """rows (k,) uint32 reordered, lefts first; table (256,) uint8 tells which codes go left -> number of
@@ -51,12 +58,12 @@ def partition(rows, spare, column, table, n_threads):
     """
     if len(rows) < SERIAL or n_threads == 1:
         n_left = part(rows, rows, spare, column, table)
-        rows[n_left:] = spare[: len(rows) - n_left]
+        move(rows[n_left:], spare, 0, len(rows) - n_left)
         return n_left
     return partition_together(rows, spare, column, table, n_threads)
 
 
-@jit(parallel=True)
+@inner(parallel=True)
 def partition_together(rows, spare, column, table, n_parts):
     """As ``partition``, each thread a share: in its own stretch first, then moved to the common place."""
     n = len(rows)
@@ -64,17 +71,21 @@ def partition_together(rows, spare, column, table, n_parts):
     for t in prange(n_parts):
         first, last = t * n // n_parts, (t + 1) * n // n_parts
         lefts[t] = part(rows[first:last], rows[first:last], spare[first:last], column, table)
-    n_left = lefts.sum()
+    n_left = 0
+    for t in range(n_parts):
+        n_left += lefts[t]
     at = lefts[0]
     for t in range(
         1, n_parts
     ):  # lefts only ever move down, and below them lie rights already copied to spare
         first = t * n // n_parts
-        rows[at : at + lefts[t]] = rows[first : first + lefts[t]].copy()
+        move(rows[at:], rows, first, lefts[t])
         at += lefts[t]
     for t in prange(n_parts):
         first, last = t * n // n_parts, (t + 1) * n // n_parts
         count = last - first - lefts[t]
-        begin = n_left + first - lefts[:t].sum()
-        rows[begin : begin + count] = spare[first : first + count]
+        begin = n_left + first
+        for before in range(t):
+            begin -= lefts[before]
+        move(rows[begin:], spare, first, count)
     return n_left

@@ -8,14 +8,14 @@ from numba import prange
 
 from ml_core.kernels.formulas_jit import bounded_score, mix, score_of
 from ml_core.kernels.hist import column_sums
-from ml_core.kernels.jit import jit
+from ml_core.kernels.jit import inner, jit
 from ml_core.kernels.records import NONE
 from ml_core.kernels.split import best_cut, best_set, only_cut, sums
 
 SERIAL = 1000  # bins below which starting threads costs more than they bring
 
 
-@jit()
+@inner()
 def allow(node, job):
     """Mark the columns a node may split on: those of its interaction groups, a random max_columns of them."""
     rules, found, groups = job.rules[0], job.found, job.groups
@@ -44,7 +44,7 @@ def spare_room():
     return np.empty(256, np.int64), np.empty(256, np.int64), np.empty(256)
 
 
-@jit()
+@inner()
 def search_column(column, hist, counts, leaf, rules, spare):
     """Fill in a column's best split from the leaf's hist (s,) and the column's counts (256,); where those are
     empty, hessians bound the rows.
@@ -65,7 +65,7 @@ def search_column(column, hist, counts, leaf, rules, spare):
     column.gain, column.cut, column.missing, column.total, column.sure = best
 
 
-@jit(parallel=True)
+@inner(parallel=True)
 def search_together(hist, leaf, rules, found, n_parts):
     """``search_column`` for all columns; leaf, rules: arrays of one, since a record cannot cross to
     threads.
@@ -76,7 +76,7 @@ def search_together(hist, leaf, rules, found, n_parts):
             search_column(found[j], hist, hist[:0], leaf[0], rules[0], spare)
 
 
-@jit()
+@inner()
 def search(hist, node, job):
     """Fill job.found for a node from its hist (s,)."""
     allow(node, job)
@@ -88,7 +88,7 @@ def search(hist, node, job):
         search_column(found[j], hist, none, leaf, rules, spare)
 
 
-@jit()
+@inner()
 def forget(node):
     """Leave a node without a split."""
     node.column, node.left, node.cut, node.missing, node.gain = NONE, 0, 0, 0, -np.inf
@@ -96,7 +96,7 @@ def forget(node):
     node.unseen[:] = 0
 
 
-@jit()
+@inner()
 def own_score(node, rules):
     """What a node brings unsplit."""
     G, H = sums(node.total, rules)
@@ -105,7 +105,7 @@ def own_score(node, rules):
     return bounded_score(G, H, node.value, rules.l1, rules.l2)
 
 
-@jit()
+@inner()
 def pick(hist, node, found, rules):
     """Enter the best column's split into the node, the first of equals; none where it gains nothing."""
     forget(node)

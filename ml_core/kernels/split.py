@@ -8,17 +8,17 @@ import numpy as np
 
 from ml_core.kernels.formulas import LOW32, TINY
 from ml_core.kernels.formulas_jit import bounded_score, score_of, value_of
-from ml_core.kernels.jit import jit
+from ml_core.kernels.jit import inner
 from ml_core.kernels.records import FEW, NONE
 
 
-@jit()
+@inner()
 def sums(total, rules):
     """Packed total -> G, H."""
     return (total >> 32) * rules.unit_g, (total & LOW32) * rules.unit_h
 
 
-@jit()
+@inner()
 def bounded_gain(left, leaf, rules, direction):
     """Sum of the children's scores where their values are bounded or ordered; -inf where the order is
     wrong.
@@ -33,13 +33,13 @@ def bounded_gain(left, leaf, rules, direction):
     return bounded_score(GL, HL, low, l1, l2) + bounded_score(G - GL, H - HL, high, l1, l2)
 
 
-@jit()
+@inner()
 def free(leaf, direction):
     """Whether nothing binds the values of a leaf's children."""
     return direction == 0 and leaf.low == -np.inf and leaf.high == np.inf
 
 
-@jit()
+@inner()
 def room(left, rows, leaf, rules):
     """0: a child surely has too few rows or too little hessian; 1: it may; 2: surely not. rows < 0:
     unknown.
@@ -55,7 +55,7 @@ def room(left, rows, leaf, rules):
     return 2 if small >= m * rules.h_most else 1
 
 
-@jit()
+@inner()
 def add_up(hist, start, lefts):
     """lefts (k,) = start + the running sums of hist (k,)."""
     total = start
@@ -64,7 +64,7 @@ def add_up(hist, start, lefts):
         lefts[b] = total
 
 
-@jit()
+@inner()
 def gains_of(lefts, leaf, rules, l2, gains):
     """gains (k,) = sums of the scores of both children for packed left sums (k,), nothing binding them."""
     unit_g, unit_h, l1 = rules.unit_g, rules.unit_h, rules.l1
@@ -74,7 +74,7 @@ def gains_of(lefts, leaf, rules, l2, gains):
         gains[b] = score_of(GL, HL, l1, l2) + score_of(G - GL, H - HL, l1, l2)
 
 
-@jit()
+@inner()
 def only_cut(left, rows, leaf, rules, direction):
     """As ``best_cut`` where there is one cut only; left: packed, rows: sent left, < 0 for unknown."""
     enough = room(left, rows, leaf, rules)
@@ -88,7 +88,7 @@ def only_cut(left, rows, leaf, rules, direction):
     return gain, 0 if gain > -np.inf else NONE, 0, left, enough
 
 
-@jit()
+@inner()
 def best_cut(hist, counts, leaf, rules, direction, spare):
     """hist (m + 1,), counts (256,) or empty; spare: int64 and float64 (256,) -> (gain, cut, missing left?,
     packed left sum, room).
@@ -119,19 +119,19 @@ def best_cut(hist, counts, leaf, rules, direction, spare):
     return best, cut, missing, sum_left, sure
 
 
-@jit()
+@inner()
 def penalty(column, rules):
     """The l2 penalty on the values of a split's children: a set of many categories fits noise easily."""
     return rules.l2 + rules.cat_l2 if column.categorical and column.bins > FEW else rules.l2
 
 
-@jit()
+@inner()
 def likely_rows(packed, leaf):
     """About how many rows a packed sum of a leaf stands for, by its share of the hessian."""
     return np.int64((packed & LOW32) / max(leaf.total & LOW32, 1) * leaf.rows + 0.5)
 
 
-@jit()
+@inner()
 def ordered_categories(hist, leaf, rules, smooth):
     """Bins worth a place of their own, by gradient over hessian -> (k,) int64; the rest always go right."""
     keys, order = np.empty(len(hist)), np.empty(len(hist), np.int64)
@@ -149,7 +149,7 @@ def ordered_categories(hist, leaf, rules, smooth):
     return order[:k]
 
 
-@jit()
+@inner()
 def best_set(hist, counts, leaf, rules, bits):
     """As ``best_cut`` for a categorical column; bits (4,) uint64 gets the categories that go left.
 

@@ -7,14 +7,14 @@ step of a row waits for memory, and other rows use the wait.
 import numpy as np
 from numba import prange
 
-from ml_core.kernels.jit import jit
+from ml_core.kernels.jit import inner, jit
 from ml_core.kernels.trees import Walk
 
 ROWS = 256  # a block's codes stay in the first-level cache while all trees pass
 BYTE, COLUMN = np.uint64(0xFF), np.uint64(0xFFFFFF)
 
 
-@jit()
+@inner()
 def settle(words, codes, at, active):
     """at (r,) uint64 = the leaves of codes (r, d) in the tree of words (m,), which has no sets."""
     d, flat, one = np.uint64(codes.shape[1]), codes.reshape(codes.size), np.uint64(1)
@@ -36,7 +36,7 @@ def settle(words, codes, at, active):
         n_active = k
 
 
-@jit()
+@inner()
 def settle_mixed(walk, first, codes, at):
     """As ``settle`` for a tree that begins at node ``first`` and has sets."""
     for i in range(len(codes)):
@@ -55,7 +55,7 @@ def settle_mixed(walk, first, codes, at):
         at[i] = node
 
 
-@jit()
+@inner()
 def settle_tree(walk, tree, codes, at, active):
     """at (r,) = the leaves of codes (r, d) in one tree, within the tree."""
     first, last = walk.start[tree], walk.start[tree + 1]
@@ -65,7 +65,7 @@ def settle_tree(walk, tree, codes, at, active):
         settle(walk.words[first:last], codes, at, active)
 
 
-@jit()
+@inner()
 def add_block(walk, codes, raw):
     """raw (r, q) += the leaves' values of codes (r, d), tree after tree."""
     r, width = len(codes), walk.value.shape[1]
@@ -103,7 +103,7 @@ def leaves(walk, codes, found):
                 found[first + i, tree] = np.int32(at[i])
 
 
-@jit()
+@inner()
 def leaf_of_numbers(trees, root, x, codes):
     """The leaf of one row in the tree that begins at node ``root``; codes (d,): of columns with sets."""
     node = np.int64(root)

@@ -33,8 +33,6 @@ EXCUSES = {
     ("RandomForestClassifier", "check_sample_weight_equivalence_on_sparse_data"): DRAWN,
     ("RandomForestRegressor", "check_sample_weight_equivalence_on_dense_data"): DRAWN,
     ("RandomForestRegressor", "check_sample_weight_equivalence_on_sparse_data"): DRAWN,
-    ("HistGradientBoostingClassifier", "check_sample_weight_equivalence_on_dense_data"): WEIGHTS,
-    ("HistGradientBoostingRegressor", "check_sample_weight_equivalence_on_dense_data"): WEIGHTS,
     ("GradientBoostingClassifier", "check_sample_weight_equivalence_on_dense_data"): LEAVES,
     ("KMeans", "check_sample_weight_equivalence_on_dense_data"): WEIGHTS,
     ("KMeans", "check_sample_weight_equivalence_on_sparse_data"): WEIGHTS,
