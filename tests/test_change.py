@@ -1,7 +1,7 @@
 """`mlcore report-change`: what a change of conf/ does to the numbers, on a real project."""
 
 import pytest
-from project import Project, copy_project
+from project import Project, copy_project, environment
 
 
 @pytest.mark.slow
@@ -9,7 +9,7 @@ def test_a_change_of_the_model_is_told_in_metrics_params_and_outputs(tmp_path):
     (tmp_path / "beside").mkdir()
     project = Project(copy_project(tmp_path / "beside" / "project"))
     project.mlcore("compose", "model=gaussian_nb")
-    done = project.mlcore("report-change", "--report", "build/change/report.md", "--", "main")
+    done = project.call("make", "report-change", "BASE=main", environment(tmp_path))
     assert "Gains" in done.stdout and "model.estimator.classification._target_" in done.stdout
     text = (project.folder / "build/change/report.md").read_text()
     assert (

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 import yaml
 from closure import ROOT
+from project import environment
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 SCHEMAS = {path: "vendor.github-workflows" for path in WORKFLOWS}
@@ -195,3 +196,26 @@ def test_deliver_judges_this_run_and_ends_as_promote_does(tmp_path, code, dry):
     subprocess.run([tmp_path / ".ci/deliver"], env=evil, capture_output=True, check=False)
     last = (tmp_path / "calls").read_text().splitlines()[-1]
     assert last.endswith("-- --help; touch pwned") and not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.slow
+def test_delivery_runs_as_its_steps_say(finished, tmp_path):
+    """`make deliver` and `make comment` themselves, in a project after one run, as a job calls them."""
+    words = [environment(tmp_path), f"GITHUB_STEP_SUMMARY={tmp_path}/summary", "CI=true"]
+    easy = "gate.budgets=null"  # what a row costs depends on what else this machine does
+    finished.mlcore("compose", easy, "gate.approved.needed=true")
+    refused = finished.call("make", "deliver", "DRY_RUN=1", *words, code=2)
+    assert "refused (no champion before)" in refused.stdout
+    assert "deliver: refused, exit code 1" in refused.stderr
+    assert "MLFLOW_TRACKING_URI is not set: this job's own registry has no champion" in refused.stderr
+    assert finished.read("build/deliver/outcome.txt") == "refused\n"
+    finished.mlcore("compose", easy)
+    done = finished.call("make", "deliver", *words)
+    assert "promoted (no champion before)" in done.stdout
+    assert finished.read("build/deliver/outcome.txt") == "passed\n"
+    assert (tmp_path / "summary").read_text().count("# Promotion of run") == 2
+    comment = finished.call("make", "comment", "REPORT=build/deliver/report.md").stdout
+    assert comment.startswith("# Promotion of run") and "![" not in comment
+    broken = finished.call("make", "deliver", "RUN_ID=0123abcd", *words, code=2)
+    assert "no runs in MLflow are called '0123abcd'" in broken.stderr
+    assert finished.read("build/deliver/outcome.txt") == "broken\n"

@@ -6,7 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 from rivals import duel, other, predictions
+from threadpoolctl import threadpool_info
 
+from ml_core.gates import budgets
 from ml_core.gates.baseline import NoWorseThanBaselines
 from ml_core.gates.better import Better
 from ml_core.gates.budgets import WithinBudget
@@ -231,6 +233,33 @@ def test_a_budget_that_is_exceeded_is_told():
     assert free.passed and not free.judged and len(free.rows) >= 3
     with pytest.raises(CheckFailed, match="no model file here to hold against 500 MB"):
         WithinBudget()(other(one, path=None))
+
+
+def test_a_row_that_waited_for_another_process_is_asked_again(monkeypatch):
+    """Ten rows at 1 ms: one of them is held up once, or every time."""
+    for held_up, passed in (([0.5, 0.001], True), ([0.5, 0.5, 0.5], False)):
+        took = [0.001] * 4 + held_up + [0.001] * 20
+        monkeypatch.setattr(budgets, "_seconds", lambda ask, X, took=took: took.pop(0))
+        verdict = WithinBudget(p99_ms=100, calls=10)(duel())
+        row = next(row for row in verdict.rows if row["cost"] == "p99 of one row, ms")
+        assert row["passed"] == verdict.passed == passed and len(took) == 12
+        assert (row["value"] == pytest.approx(1.0)) == passed
+
+
+class Alone:
+    """A model that looks how many threads it is asked with."""
+
+    seen = set()
+
+    def predict(self, X):
+        if len(X) == 1:
+            self.seen.add(max(pool["num_threads"] for pool in threadpool_info()))
+        return X["age"].to_numpy()
+
+
+def test_one_row_is_asked_on_one_thread():
+    WithinBudget(calls=3)(other(duel(), load=Alone))
+    assert Alone.seen == {1}
 
 
 class Hungry:
