@@ -362,3 +362,22 @@ def test_small_input_waits_for_no_compiler():
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_a_grid_that_has_little_room_is_fitted_in_parts_and_scores_the_same(monkeypatch):
+    from ml_core.models import kmeans_path
+
+    X = np.random.default_rng(0).normal(size=(300, 4))
+    folds = list(KFold(3).split(X))
+    candidates = [{"n_clusters": k, "n_init": 2} for k in range(2, 9)]
+    whole, sizes = KMeans(random_state=0).score_many(X, None, candidates, folds), []
+    together = kmeans_path.fit_together
+    monkeypatch.setattr(kmeans_path, "ROOM", 3 * 2 * 24 * 200)  # three candidates of two starts on 200 rows
+
+    def seen(models, *rest):
+        sizes.append(len(models))
+        return together(models, *rest)
+
+    monkeypatch.setattr(kmeans_path, "fit_together", seen)
+    assert_array_equal(KMeans(random_state=0).score_many(X, None, candidates, folds), whole)
+    assert sizes == 3 * [3, 3, 1]
