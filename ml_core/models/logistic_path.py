@@ -86,7 +86,9 @@ def _columns(trial, X, codes, strengths, weights):
     """Two classes: Newton for as many folds at once as AT_ONCE allows."""
     used = np.max(weights, axis=0) > 0
     if not used.all():
-        X, codes, weights = X[used], codes[used], [weight[used] for weight in weights]
+        end = np.count_nonzero(used)
+        some = slice(end) if used[:end].all() else used  # a view where the rows that train come first
+        X, codes, weights = X[some], codes[some], [weight[some] for weight in weights]
     total = np.mean([weight.sum() for weight in weights])
     base, moved = newton.rows_for(X, codes == 1, weights[0][None], np.zeros(1, int), trial.fit_intercept)
     whole = replace(base, weight=np.max(weights, axis=0)[None])

@@ -39,6 +39,14 @@ def search(
     check_space(problem, space)
     if hasattr(strategy, "fitting"):
         strategy = strategy.fitting(min(len(train) for train, _ in problem.folds))
+    budget = budget or Budget()
+    # families share features, and a budget that is looked at cuts a batch in pieces that do
+    problem.kept.once = (
+        getattr(strategy, "once", False)
+        and not isinstance(problem.estimator, dict)
+        and budget.seconds is None
+        and budget.patience is None
+    )
     rng = np.random.default_rng(getattr(strategy, "seed", 0))
     batches, means, engine = strategy.batches(space, rng), None, engine or Local()
     with warnings.catch_warnings(), contextlib.ExitStack() as stack:
@@ -46,7 +54,7 @@ def search(
         warnings.simplefilter("ignore")
         if hasattr(engine, "opened"):
             engine = stack.enter_context(engine.opened(problem))
-        session = Session(problem, engine, record or Journal(), budget or Budget())
+        session = Session(problem, engine, record or Journal(), budget)
         while session.stopped is None:
             try:
                 candidates, share = batches.send(means)

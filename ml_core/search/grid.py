@@ -10,6 +10,8 @@ class Grid:
     points: int = 9
     most: int = 2000
 
+    once = True  # one batch is all there is
+
     def __post_init__(self):
         if self.points < 1 or self.most < 1:
             raise ValueError(f"search.strategy: points={self.points} and most={self.most} must be 1 or more")

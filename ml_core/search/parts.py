@@ -35,9 +35,14 @@ class Part:
 
 @dataclass
 class Parts:
-    """What was made so far; any number of threads may ask."""
+    """What was made so far; any number of threads may ask.
+
+    ``once``: no unit of ``score_many`` is followed by another on the same features, which are then not kept:
+    those of a fold weigh as much as the table.
+    """
 
     most: int = MOST
+    once: bool = False
     made: OrderedDict = field(default_factory=OrderedDict)
     locks: dict = field(default_factory=dict)
     learning: dict = field(default_factory=dict)
@@ -55,6 +60,8 @@ class Parts:
                     self.made.move_to_end(key)
                     return self.made[key], 0.0
             part = _whole(problem, unit) if whole else _fitted(problem, unit)
+            if self.once and unit.together:
+                return part, part.seconds
             with self.door:
                 self.made[key] = part
                 self._forget()

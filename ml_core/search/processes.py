@@ -63,23 +63,17 @@ class _Pool:
     """Processes that are started when there is work for them."""
 
     def __init__(self, problem, jobs, timeout, stack):
-        self.jobs, self.timeout, self.idle, self.busy = jobs, timeout, [], {}
+        self.problem, self.jobs, self.timeout, self.idle, self.busy = problem, jobs, timeout, [], {}
         self.payload, self.places = _payload(problem), {}
         self.folder = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-"))
         stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
         stack.callback(self.end)
         _sweep(self.folder.parent)
 
-    def work(self, problem, units):
+    def work(self, _, units):
         """Yield (unit, results); units that were dropped on the way end with their process."""
-        waiting = deque(units)
         try:
-            while waiting or self.busy:
-                self._fill(problem, waiting)
-                ended = list(self._ended())
-                # what broke a whole grid shows one fit at a time
-                waiting.extendleft(one for unit, found in ended if found is None for one in singles(unit))
-                yield from (pair for pair in ended if pair[1] is not None)
+            yield from served(units, self)
         finally:
             for worker in list(self.busy):
                 self._stop(worker)
@@ -89,12 +83,9 @@ class _Pool:
         for worker in [*self.busy, *self.idle]:
             self._stop(worker)
 
-    def _fill(self, problem, waiting):
-        while waiting and len(self.busy) < self.jobs:
-            self._give(problem, waiting.popleft())
-
-    def _give(self, problem, unit):
-        part, seconds = problem.kept.get(problem, unit)
+    def give(self, unit):
+        """Have a process do a unit."""
+        part, seconds = self.problem.kept.get(self.problem, unit)
         place = self.places.get(id(part), (None, None))[1]
         if place is None:
             import joblib
@@ -106,7 +97,7 @@ class _Pool:
         worker.begin(unit, place, seconds, self.timeout)
         self.busy[worker] = unit
 
-    def _ended(self):
+    def ended(self):
         """(unit, results) of what ended: well, too late or with its process; None for a broken grid."""
         ready = wait([worker.pipe for worker in self.busy], timeout=self._patience())
         for worker, unit in list(self.busy.items()):
@@ -138,6 +129,22 @@ class _Pool:
         if worker in self.idle:
             self.idle.remove(worker)
         worker.stop()
+
+
+def served(units, crew):
+    """Yield (unit, results) as a crew ends them.
+
+    ``crew`` does ``jobs`` at once: ``give(unit)`` begins one, ``busy`` are those begun, ``ended()`` waits for
+    some -> (unit, results), None for a broken grid.
+    """
+    waiting = deque(units)
+    while waiting or crew.busy:
+        while waiting and len(crew.busy) < crew.jobs:
+            crew.give(waiting.popleft())
+        ended = list(crew.ended())
+        # what broke a whole grid shows one fit at a time
+        waiting.extendleft(one for unit, found in ended if found is None for one in singles(unit))
+        yield from (pair for pair in ended if pair[1] is not None)
 
 
 class _Worker:

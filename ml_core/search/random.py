@@ -15,6 +15,8 @@ class Random:
     tries: int = 60
     seed: int = 0
 
+    once = True  # one batch is all there is
+
     def __post_init__(self):
         if self.tries < 1:
             raise ValueError(f"search.strategy.tries: got {self.tries}, must be 1 or more")

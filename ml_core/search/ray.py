@@ -9,7 +9,6 @@ import socket
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,8 @@ from pathlib import Path
 from ml_core.search.judge import judged, scorers
 from ml_core.search.parts import words
 from ml_core.search.problem import Problem, Result, Unit
-from ml_core.search.processes import failed
+from ml_core.search.processes import failed, served
 from ml_core.search.subject import held
-from ml_core.search.units import singles
 
 KNOCK = 5.0  # seconds a cluster's address has to answer
 GRACE = 60.0  # seconds beyond its own that a worker has to start, and to tell that a fit took too long
@@ -91,7 +89,7 @@ class _Cluster:
     """Units on their way, and what they need in Ray's object store."""
 
     def __init__(self, ray, engine, problem):
-        self.ray, self.engine, self.busy, self.places = ray, engine, {}, {}
+        self.ray, self.engine, self.problem, self.busy, self.places = ray, engine, problem, {}, {}
         self.jobs = engine.jobs or max(1, int(ray.cluster_resources().get("CPU", 1)))
         estimators = problem.estimator if isinstance(problem.estimator, dict) else {None: problem.estimator}
         self.made = ray.put((estimators, scorers(problem)))
@@ -100,26 +98,18 @@ class _Cluster:
         options = {"runtime_env": here} if engine.address is None else {}
         self.task = ray.remote(num_cpus=1, max_retries=engine.retries, **options)(_unit)
 
-    def work(self, problem, units):
+    def work(self, _, units):
         """Yield (unit, results); units that were dropped on the way are cancelled."""
-        waiting = deque(units)
         try:
-            while waiting or self.busy:
-                self._fill(problem, waiting)
-                ended = list(self._ended())
-                waiting.extendleft(one for unit, found in ended if found is None for one in singles(unit))
-                yield from (pair for pair in ended if pair[1] is not None)
+            yield from served(units, self)
         finally:
             for reference in self.busy:
                 self.ray.cancel(reference, force=True)
             self.busy.clear()
 
-    def _fill(self, problem, waiting):
-        while waiting and len(self.busy) < self.jobs:
-            self._give(problem, waiting.popleft())
-
-    def _give(self, problem, unit):
-        part, seconds = problem.kept.get(problem, unit)
+    def give(self, unit):
+        """Have Ray do a unit."""
+        part, seconds = self.problem.kept.get(self.problem, unit)
         if id(part) not in self.places:
             self.places[id(part)] = part, self.ray.put(part)
         fits, timeout = len(unit.places) * len(unit.folds), self.engine.timeout
@@ -127,7 +117,8 @@ class _Cluster:
         reference = self.task.remote(self.made, unit, self.places[id(part)][1], seconds, allowed)
         self.busy[reference] = unit, float("inf") if timeout is None else time.monotonic() + allowed + GRACE
 
-    def _ended(self):
+    def ended(self):
+        """(unit, results) of what ended, well or too late; None for a broken grid."""
         first = min(deadline for _, deadline in self.busy.values())
         patience = None if first == float("inf") else max(0.0, first - time.monotonic()) + 0.01
         ready, _ = self.ray.wait(list(self.busy), num_returns=1, timeout=patience)

@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import _num_samples, indexable
 
+from ml_core.search.parts import Parts
 from ml_core.search.problem import Problem
 
 
@@ -126,7 +127,8 @@ class Judged:
             raise Unshared
         (first, scorer), *more = scorers.items()
         features = Pipeline(before) if before else FunctionTransformer()
-        problem = Problem(self.X, self.y, features, last, folds, scorer, dict(more))
+        kept = Parts(once=True)
+        problem = Problem(self.X, self.y, features, last, folds, scorer, dict(more), kept=kept)
         units = planned(problem, [own for _, own in members], 1.0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

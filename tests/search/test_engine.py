@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from ml_core.features.columns import Columns
 from ml_core.features.passthrough import Passthrough
 from ml_core.search import engine, subject
+from ml_core.search.budget import Budget
 from ml_core.search.folds import Folds
 from ml_core.search.grid import Grid
 from ml_core.search.local import Local
@@ -126,6 +127,16 @@ def test_features_are_fitted_once_a_fold_on_its_training_rows(estimator):
     problem = Problem(X, problem.y, Counting(), estimator, problem.folds, "r2")
     search(problem, {"alpha": [1, 2, 3]})
     assert sorted(Counting.seen) == sorted(train.tolist() for train, _ in problem.folds)
+
+
+@pytest.mark.parametrize(("budget", "kept"), [(None, 0), (Budget(patience=90), 3)])
+def test_features_are_kept_only_where_a_second_batch_may_need_them(budget, kept):
+    Counting.seen.clear()
+    problem = regression(Many())
+    X = problem.X.with_columns(row=pl.int_range(len(problem.X)))
+    problem = Problem(X, problem.y, Counting(), Many(), problem.folds, "r2")
+    trials = search(problem, {"alpha": [*range(14, 60)]}, budget=budget)  # over two pieces of a budget
+    assert len(trials.candidates) == 46 and len(Counting.seen) == 3 and len(problem.kept.made) == kept
 
 
 @pytest.mark.parametrize("estimator", [Many(), Many(broken=True)], ids=["nan", "raises"])
