@@ -2,6 +2,8 @@
 
 import secrets
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -68,7 +70,8 @@ class Decision:
 def promote(asked: Asked, tracking, registry, place: Path) -> Decision:
     """Judge, and commit; judge again where another candidate was quicker. Files go under ``place``."""
     candidate = Recorded("candidate", contenders.fit(asked.run), tracking, place / "candidate")
-    again = cache(lambda: _served(asked, candidate))  # asked once, however often it is judged
+    asking = cache(lambda: _asking(asked, candidate))
+    again = cache(lambda: _served(asked, candidate, asking()))  # asked once, however often it is judged
     reproduced = cache(asked.reproduce)
     asks = {"packaged": again, "reproduced": reproduced, "approval": lambda: asked.approved_by}
     for turn in range(ROUNDS):
@@ -78,9 +81,8 @@ def promote(asked: Asked, tracking, registry, place: Path) -> Decision:
             return Decision("champion already", head.run_id, head.version, head.version, [])
         if not asked.dry_run:
             candidate.version = registry.register(asked.run.run_id, evidence.origin(asked.run)).version
-        duel, verdicts = _judged(
-            asked, candidate, _against(head, tracking, registry, place / f"{turn}"), asks
-        )
+        against = _against(head, tracking, registry, place / f"{turn}")
+        duel, verdicts = _judged(asked, candidate, against, asks, asking)
         good = passed(verdicts)
         decision = Decision(
             "would be promoted" if good and asked.dry_run else "promoted" if good else "refused",
@@ -122,13 +124,15 @@ def _against(head, tracking, registry, place):
     return Recorded("champion", run, tracking, place, head.version, head.evidence.get("sha256", ""))
 
 
-def _judged(asked, candidate, champion, asks):
+def _judged(asked, candidate, champion, asks, asking):
     """The duel (None where the two cannot be compared at all), and all verdicts."""
     if isinstance(champion, Verdict):
         return None, [champion]
     first = comparable(candidate, champion, asked.policy.new_features)
     if not first.passed:
         return None, [first]
+    if "packaged" in asked.gates:
+        asking()  # the fresh process answers while the champion is asked here
     golden = _golden(asked, candidate)
     duel = contenders.duel(candidate, champion, asked.policy.metric, asks, golden)
     return duel, [first, *judge(duel, asked.gates)]
@@ -140,12 +144,23 @@ def _golden(asked, candidate):
     return contenders.golden_rows(path, candidate) if path else None
 
 
-def _served(asked, candidate):
-    """What the registered model says in a fresh process, for each set of rows."""
+def _asking(asked, candidate):
+    """The question about the test rows, on its way to the fresh process; a future."""
+    table, (says, _) = candidate.part("test"), candidate.answers
+    file = candidate.folder / "rows" / "prepare" / "test.parquet"
+    words = candidate.served, file, table.features, says, lambda: candidate.model
+    helper = ThreadPoolExecutor(1)
+    try:
+        return helper.submit(copy_context().run, asked.fresh.compare, *words)  # trusts what we trust
+    finally:
+        helper.shutdown(wait=False)
+
+
+def _served(asked, candidate, first):
+    """What the registered model says in a fresh process; ``first`` is its answer about the test rows."""
     table, (says, _) = candidate.part("test"), candidate.answers
     model = lambda: candidate.model  # noqa: E731  needed only where a class was never learned
-    file = candidate.folder / "rows" / "prepare" / "test.parquet"
-    found = {"test": asked.fresh.compare(candidate.served, file, table.features, says, model)}
+    found = {"test": first.result()}
     golden = _golden(asked, candidate)
     if golden is not None:
         X, y, _ = contenders.features_and_target(golden)

@@ -16,6 +16,7 @@ from ml_core.gates.asked import Approved, Reproducible
 from ml_core.gates.better import Better
 from ml_core.gates.data import EnoughData
 from ml_core.gates.packaged import Packaged, Served
+from ml_core.models import file
 from ml_core.outcome import CheckFailed
 from ml_core.promotion import contenders, history
 from ml_core.promotion.policy import Policy
@@ -284,6 +285,32 @@ def test_golden_rows_are_asked_about_every_time(world):
     golden.drop("age", "_row").write_parquet(world.root / "less.parquet")
     with pytest.raises(ValueError, match="less.parquet has no column age"):
         world.promote(world.kept["three"], gates, Policy(golden="less.parquet"))
+
+
+class Noted:
+    """A fresh process that notes what was trusted when it was asked, and may refuse."""
+
+    def __init__(self, refusal=""):
+        self.trusted, self.refusal = [], refusal
+
+    def compare(self, folder, rows, features, offline, model):
+        self.trusted.append(file._trusted.get())
+        if self.refusal:
+            raise CheckFailed(self.refusal)
+        return Served(len(offline))
+
+
+def test_the_fresh_process_is_asked_ahead_by_the_gate_alone_and_with_what_is_trusted_here(world):
+    world.fresh = Noted()
+    world.promote(world.run("one"))
+    assert world.fresh.trusted == [], "no gate asks"
+    with file.trusting(("mine",)):
+        world.promote(world.run("two", estimator=LogisticRegression(C=0.5)), {"packaged": Packaged()})
+    assert world.fresh.trusted == [("mine",)]
+    world.fresh = Noted("it does not load")
+    three = world.run("three", estimator=LogisticRegression(C=2))
+    decision = world.promote(three, {"packaged": Packaged()})
+    assert not decision.good and decision.verdicts[-1].reason == "cannot judge: it does not load"
 
 
 def test_a_person_and_a_rerun_are_asked_where_that_is_wanted(world):
