@@ -178,14 +178,18 @@ def best_split(index, hist, counts, job):
         unseen = np.flatnonzero(counts[j, : m + 1] == 0)
     else:
         leaf["cut"], leaf["missing"] = cut[j], missing[j]
-        leaf["bits"] = bits_of([*range(cut[j] + 1), *([m] if missing[j] else [])])
+        leaf["bits"] = words((1 << int(cut[j]) + 1) - 1 | int(missing[j]) << m)
         unseen = [m] if counts[j, m] == 0 else []
     leaf["unseen"] = bits_of(unseen)
 
 
 def bits_of(codes):
     """The set of some codes as (4,) uint64."""
-    whole = sum(1 << int(code) for code in codes)
+    return words(sum(1 << int(code) for code in codes))
+
+
+def words(whole):
+    """A whole number below 2**256 as (4,) uint64."""
     return np.array([whole >> 64 * word & WORD for word in range(4)], np.uint64)
 
 
