@@ -209,7 +209,10 @@ def parsed(folder: Path) -> dict:
 
 
 def test_a_parse_is_light_and_imports_nothing_heavy(tmp_path):
-    """20 schedules, 30 stages: 50 ms beyond Airflow's import, and no library of the pipeline's."""
+    """20 schedules, 30 stages: 50 ms beyond Airflow's import, and no library of the pipeline's.
+
+    In one task each: of a task a stage, making 640 empty operators alone takes Airflow 65 ms.
+    """
     folder = copy(tmp_path)
     for path in (folder / "conf/schedule").glob("*.yaml"):
         path.unlink()
