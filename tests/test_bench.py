@@ -28,7 +28,7 @@ def ours(data):
 
 
 def slow(data):
-    time.sleep(0.2)
+    time.sleep(0.3)
     return sum(data)
 
 
@@ -130,7 +130,7 @@ def folder(tmp_path):
 def test_ratios_for_equal_quality_and_none_without_it(folder):
     done = bench(folder, "sums", "--json")
     slow, wrong = map(json.loads, done.stdout.splitlines())
-    assert slow["equal"] and slow["pairs"] == 5 and 3 < slow["wall_ratio"] < 11 and slow["floor"] == 2
+    assert slow["equal"] and slow["pairs"] == 5 and 4 < slow["wall_ratio"] < 30 and slow["floor"] == 2
     assert slow["wall_least"] <= slow["wall_ratio"] <= slow["wall_most"] and slow["peak_ours"] > 1
     assert not wrong["equal"] and wrong["pairs"] == 0 and "wall_ratio" not in wrong
     assert done.returncode == 1
@@ -209,7 +209,8 @@ def test_a_claim_that_is_no_time_has_a_table_of_its_own(folder):
     assert (
         "| rate | n=100 | theirs | 4% of 100, theirs 5% | **holds** |" in text and text.count("| rate |") == 1
     )
-    (folder / "cases/rate.py").write_text(RATE.replace("0.04", "0.06"))
+    longer = RATE.replace("0.04", "0.060")  # bytecode of the same second and length would pass for its own
+    (folder / "cases/rate.py").write_text(longer)
     assert bench(folder, "rate").returncode == 1
     assert "| 6% of 100, theirs 5% | FAILS |" in (folder / "docs/numbers.md").read_text()
 
