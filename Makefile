@@ -43,10 +43,10 @@ format: $(VENV)/.dev      ## ruff: mend what can be mended
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 ui: $(VENV)/.main         ## the MLflow UI on http://127.0.0.1:5000
-	@PATH="$(CURDIR)/$(BIN):$$PATH" mlflow ui --host 127.0.0.1 --port 5000 --workers 1
+	@export PATH="$(CURDIR)/$(BIN):$$PATH"; exec mlflow ui --host 127.0.0.1 --port 5000 --workers 1
 
 airflow: $(VENV)/.airflow  ## Airflow with the schedules of conf/schedule on http://127.0.0.1:8080
-	@PATH="$(CURDIR)/$(BIN):$$PATH" mlcore airflow
+	@export PATH="$(CURDIR)/$(BIN):$$PATH"; exec mlcore airflow
 
 deliver: $(VENV)/.main    ## judge this checkout's run against the champion, promote it if every gate passes; RUN_ID=..., DRY_RUN=1
 	@PATH="$(CURDIR)/$(BIN):$$PATH" .ci/deliver
