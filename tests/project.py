@@ -47,7 +47,9 @@ class Project:
     def __init__(self, folder: Path):
         self.folder = folder
         self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("DVC_", "MLFLOW_", "MAKE", "MFLAGS"))  # the tests may run under make
         }
         self.environment |= {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
