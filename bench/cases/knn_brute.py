@@ -1,4 +1,4 @@
-"""10 nearest of 100,000 x 32 for 10,000 queries, float32; FAISS is a rival where faiss-cpu is installed.
+"""10 nearest of 100,000 x 32 for 10,000 queries, float32, against scikit-learn and FAISS.
 
 Equal: the same neighbours, distances within 1e-6 (FAISS, which sums in float32, within 1e-4).
 """
