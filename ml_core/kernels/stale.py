@@ -9,7 +9,7 @@ import numpy as np
 from ml_core.kernels.jit import jit
 from ml_core.kernels.tiles import LANES, ROUND
 
-GROW = np.float32(1.000001)  # what float32 loses by rounding
+GROW, SHRINK = np.float32(1.000001), np.float32(0.999999)  # more than float32 loses by rounding
 
 
 @jit()
@@ -21,7 +21,7 @@ def widen(state, centers, start, stop, todo):
     left = 0
     for j in range(len(label)):
         own = np.uint32(label[j])
-        far, near = (upper[j] + shift[own]) * GROW, lower[j] - drop[own] * GROW
+        far, near = (upper[j] + shift[own]) * GROW, (lower[j] - drop[own] * GROW) * SHRINK
         upper[j], lower[j] = far, near
         todo[left] = start + j
         left += not far < max(near, apart[own])
