@@ -8,11 +8,12 @@ keys it on where that file lies; here equal sources find the same code, wherever
 import functools
 import hashlib
 import os
+import pickle
 from pathlib import Path
 
 import numba
 from numba import config
-from numba.core.caching import UserProvidedCacheLocator
+from numba.core.caching import IndexDataCacheFile, UserProvidedCacheLocator
 
 
 @functools.cache
@@ -50,6 +51,31 @@ class Located(UserProvidedCacheLocator):
         self._cache_path = config.CACHE_DIR
 
 
+class Entries(IndexDataCacheFile):
+    """A file for each signature, named after it and holding it.
+
+    Numba numbers its files and keeps the numbers in an index that each process reads and then writes back:
+    two that compile two signatures at once take one number, and the code of one is later run for the
+    other's arrays.
+    """
+
+    def save(self, key, data):
+        """Write the code of one signature; a second writer of the same one replaces it whole."""
+        self._save_data(self._name(key), (key, data))
+
+    def load(self, key):
+        """The code of this signature, or None."""
+        try:
+            kept, data = self._load_data(self._name(key))
+        except (OSError, EOFError, pickle.UnpicklingError):
+            return None
+        return data if kept == key else None
+
+    def _name(self, key):
+        words = repr((self._version, self._source_stamp, key)).encode()
+        return self._data_name_pattern.format(number=int(hashlib.sha256(words).hexdigest()[:16], 16))
+
+
 def inner(**options):
     """``@inner()``: ``jit`` for what only compiled code calls. Without a door from Python, which
     unpacks every array, trees' kernels compile in an eighth less time.
@@ -72,7 +98,14 @@ def jit(**options):
         except OSError:  # nowhere to write: compile anew in each process
             options["cache"] = False
         try:
-            return numba.njit(**options)(function)
+            compiled = numba.njit(**options)(function)
+            if options["cache"]:
+                kept = compiled._cache
+                place = kept._impl.locator
+                kept._cache_file = Entries(
+                    place.get_cache_path(), kept._impl.filename_base, place.get_source_stamp()
+                )
+            return compiled
         finally:
             config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = before
 

@@ -93,3 +93,27 @@ def test_equal_sources_share_their_code_wherever_they_lie(tmp_path):
         hits.append(int(hit))
         folders.add(found)
     assert hits == [0, 1, 0] and len(folders) == 2
+
+
+def test_two_that_compile_at_once_never_get_each_others_code(tmp_path, monkeypatch):
+    """Both looked before either wrote: what numba's own numbered files mix up."""
+    first, second = (jit.Entries(str(tmp_path), "name", "stamp") for _ in range(2))
+    monkeypatch.setattr(jit.IndexDataCacheFile, "_load_index", lambda _: {})
+    first.save("float32", b"code for float32")
+    second.save("float64", b"code for float64")
+    assert first.load("float64") == b"code for float64"
+    assert second.load("float32") == b"code for float32"
+
+
+def test_code_of_another_signature_or_release_or_cut_short_is_not_taken(tmp_path):
+    kept = jit.Entries(str(tmp_path), "name", "stamp")
+    kept.save("a", b"code")
+    assert kept.load("b") is None
+    assert jit.Entries(str(tmp_path), "name", "edited").load("a") is None
+    (file,) = tmp_path.iterdir()
+    file.rename(tmp_path / kept._name("b"))
+    assert kept.load("b") is None
+    kept.save("a", b"code")
+    path = tmp_path / kept._name("a")
+    path.write_bytes(path.read_bytes()[:9])
+    assert kept.load("a") is None
