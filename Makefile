@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 export DVC_NO_ANALYTICS := true
+unexport PYTHONDONTWRITEBYTECODE  # the tests start a thousand processes; each would compile every library anew
 .SHELLFLAGS := -eu -c
 .DEFAULT_GOAL := help
 .PHONY: help deliver report-change comment demo test test-slow test-airflow test-bounds lint format ui airflow bench bench-full lock clean env env-dev
