@@ -5,42 +5,19 @@ So the folder of the cache carries a digest of all these kernels' sources: any e
 keys it on where that file lies; here equal sources find the same code, wherever they were cloned to.
 """
 
-import functools
 import hashlib
-import os
 import pickle
-from pathlib import Path
 
 import numba
 from numba import config
 from numba.core.caching import IndexDataCacheFile, UserProvidedCacheLocator
 
+from ml_core.kernels import kept
 
-@functools.cache
+
 def folder():
-    """Where the machine code of exactly these sources lies.
-
-    In MLCORE_KERNELS where that is set, else beside the sources, else in the user's cache.
-    """
-    here = Path(__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(here.glob("*.py")):
-        text = path.read_bytes()
-        if (
-            path.name
-            in ("jit.py", "records.py", "forest_records.py", "trees.py", "formulas.py", "prefetch.py")
-            or b"from ml_core.kernels.jit import" in text
-        ):
-            digest.update(path.name.encode() + text)
-    # bounds checks change the code but not numba's key for it
-    checked = "-checked" if config.BOUNDSCHECK else ""
-    name = f"numba-{digest.hexdigest()[:16]}{checked}"
-    if os.environ.get("MLCORE_KERNELS"):
-        return Path(os.environ["MLCORE_KERNELS"]).expanduser() / name
-    beside = here / "__pycache__"
-    if os.access(beside if beside.is_dir() else here, os.W_OK):
-        return beside / name
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ml_core" / name
+    """``kept.folder`` for the code Numba makes here."""
+    return kept.folder(bool(config.BOUNDSCHECK))
 
 
 class Located(UserProvidedCacheLocator):
@@ -66,10 +43,10 @@ class Entries(IndexDataCacheFile):
     def load(self, key):
         """The code of this signature, or None."""
         try:
-            kept, data = self._load_data(self._name(key))
+            own, data = self._load_data(self._name(key))
         except (OSError, EOFError, pickle.UnpicklingError):
             return None
-        return data if kept == key else None
+        return data if own == key else None
 
     def _name(self, key):
         words = repr((self._version, self._source_stamp, key)).encode()
@@ -100,10 +77,10 @@ def jit(**options):
         try:
             compiled = numba.njit(**options)(function)
             if options["cache"]:
-                kept = compiled._cache
-                place = kept._impl.locator
-                kept._cache_file = Entries(
-                    place.get_cache_path(), kept._impl.filename_base, place.get_source_stamp()
+                cache = compiled._cache
+                place = cache._impl.locator
+                cache._cache_file = Entries(
+                    place.get_cache_path(), cache._impl.filename_base, place.get_source_stamp()
                 )
             return compiled
         finally:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from ml_core.kernels import plain_level
 from ml_core.kernels.bins import encode
 from ml_core.kernels.formulas import LOW32, value_of
 from ml_core.kernels.plain_losses import mass, pack, pack_roughly, settle_leaves, slopes, softmax_slopes
@@ -126,6 +127,8 @@ def begin(hists, job):
 
 def grow(job):
     """Grow a tree on job.rows into job.nodes -> number of nodes."""
+    if plain_level.fits(job):
+        return plain_level.grow(job)
     nodes, limit = job.nodes, int(job.rules[0]["max_leaves"])
     most = min(limit if limit > 0 else len(nodes), (len(nodes) + 1) // 2)
     hists, n_leaves = {}, 1

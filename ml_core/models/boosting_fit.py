@@ -22,7 +22,7 @@ from ml_core.models.ensemble import FEW, Ensemble
 from ml_core.models.names import categorical_mask, read
 
 # seconds NumPy takes, on one core: for a node; for a bin of a node's column; for a value of one row, a level
-NODE, BIN, CELL = 2e-4, 2e-8, 3e-8
+NODE, BIN, CELL, LEVELS = 2e-4, 2e-8, 3e-8, 3e-7
 
 
 @dataclass
@@ -86,6 +86,8 @@ def encoded(model, problem, train, kernels, shared):
 def seconds(model, n, d, q):
     """What NumPy takes about for a fit."""
     leaves = most_leaves(model, n)
+    if model.max_leaf_nodes and n <= 2 * leaves * model.min_samples_leaf:  # by levels, most often
+        return model.max_iter * q * (n * d * LEVELS + 5 * NODE)
     cells = n * d * (1 + np.log2(leaves)) / 2
     return model.max_iter * q * (cells * CELL + leaves * (NODE + d * model.max_bins * BIN))
 
@@ -104,7 +106,7 @@ def fit(model, problem, shared=None):
     if model.do_early_stopping_ and problem.given is None:
         train, test = split_off(model, problem.y)
     threads = shared.threads or threads_for(problem.X.size)
-    with kernels_for(seconds(model, *problem.X.shape, problem.loss.q), threads) as engine:
+    with kernels_for(seconds(model, *problem.X.shape, problem.loss.q), threads, "grow.grow") as engine:
         if going_on:
             bins = model._ensemble.bins
             codes = bins.codes(problem.X, engine[0])

@@ -74,7 +74,7 @@ def score_grid(model, data, candidates, folds, scorer):
         parts = [(rows_of(X, rows), rows_of(y, rows)) for rows in (train, test)]
         d = np.shape(X)[1]
         asked = sum(seconds(trial, len(train), d, 1) for trial, _, _ in groups) * (len(folds) - j)
-        with kernels_for(asked) as (kernels, threads):
+        with kernels_for(asked, kernel="grow.grow") as (kernels, threads):
             found = score_fold(groups, parts, scorer, (kernels, threads if kernels.together() else 1))
         for i, score in found.items():
             scores[i, j] = score

@@ -5,26 +5,32 @@ import time
 from contextlib import contextmanager
 from importlib import import_module
 
-PATIENCE = 3.0  # seconds NumPy may take before the compiler (its import, and its cache or 20 s) pays
-ALONE = (
-    1 << 18
-)  # numbers to work on below which a second thread costs more than it brings, and on a busy machine
-# far more: it spins until it gets a core
+from ml_core.kernels import kept
+
+WARM = 0.7  # seconds NumPy may take before Numba's import and code kept from before pay
+COLD = 10.0  # the same before compiling pays: 16 s for forests and 24 s for boosting, but for all later runs
+# numbers to work on below which a second thread costs more than it brings, and on a busy machine far more: it
+# spins until it gets a core
+ALONE = 1 << 18
 COMPILED, PLAIN = "ml_core.kernels.compiled", "ml_core.kernels.plain"
 
-_spent = {
-    "seconds": 0.0
-}  # in NumPy by this process: like skis, a compiler is bought when rent has cost as much
+# in NumPy by this process: like skis, a compiler is bought when rent has cost as much
+_spent = {"seconds": 0.0}
+
+
+def patience(kernel):
+    """Seconds NumPy may take in this process before ``module.function`` compiled pays."""
+    return WARM if kept.holds(kernel) else COLD
 
 
 @contextmanager
-def kernels_for(seconds, most=None):
+def kernels_for(seconds, most=None, kernel="walk.add_values"):
     """(module, threads) for work that takes NumPy so many seconds; both modules give the same bits.
 
     Once the compiled ones are loaded they are used always. ``most``: threads at most, None for all we may
-    use.
+    use; ``kernel``: the compiled function that tells whether the others are there.
     """
-    compiled = COMPILED in sys.modules or seconds + _spent["seconds"] > PATIENCE
+    compiled = COMPILED in sys.modules or seconds + _spent["seconds"] > patience(kernel)
     module = import_module(COMPILED if compiled else PLAIN)
     start = time.thread_time()
     try:

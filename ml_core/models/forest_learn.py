@@ -133,7 +133,7 @@ def learn(model, data, draw, seeds, random):
     X, y = data
     q = getattr(model, "n_classes_", 0)
     first = int(np.random.default_rng(int(seeds[0]) if len(seeds) else 0).integers(2**62))
-    with kernels_for(seconds(model, *X.shape, random)) as (kernels, _):
+    with kernels_for(seconds(model, *X.shape, random), kernel="forest_grow.grow") as (kernels, _):
         bins = bins_of(model, X, draw.weight, first)
         ground, codes = ground_of(model, (X, y, bins, kernels), draw, q, random)
         grown = forest_fit.grow_all(

@@ -3,7 +3,7 @@ import shutil
 import subprocess
 import sys
 
-from ml_core.kernels import jit
+from ml_core.kernels import jit, kept
 
 
 def test_another_source_means_another_cache(tmp_path, monkeypatch):
@@ -14,16 +14,16 @@ def test_another_source_means_another_cache(tmp_path, monkeypatch):
     }.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "plain.py").write_text("")
-    monkeypatch.setattr(jit, "__file__", str(tmp_path / "jit.py"))
+    monkeypatch.setattr(kept, "__file__", str(tmp_path / "kept.py"))
     found = []
     for name, text in (("plain.py", "x"), ("x.py", "from ml_core.kernels.jit import jit  # edited")):
-        jit.folder.cache_clear()
+        kept.folder.cache_clear()
         found.append(jit.folder())
         (tmp_path / name).write_text(text)
-    jit.folder.cache_clear()
+    kept.folder.cache_clear()
     found.append(jit.folder())
     monkeypatch.undo()
-    jit.folder.cache_clear()
+    kept.folder.cache_clear()
     assert found[0] == found[1] != found[2]
     assert found[0].parent.name == "__pycache__"
 
@@ -54,10 +54,7 @@ def test_bounds_are_checked_where_asked_and_cached_apart(tmp_path, monkeypatch):
     found = set()
     for checked in (0, 1):
         monkeypatch.setattr(jit.config, "BOUNDSCHECK", checked)
-        jit.folder.cache_clear()
         found.add(jit.folder())
-    monkeypatch.undo()
-    jit.folder.cache_clear()
     assert len(found) == 2
 
 
@@ -80,7 +77,8 @@ def test_equal_sources_share_their_code_wherever_they_lie(tmp_path):
         kernels.mkdir(parents=True)
         for path in (kernels / "__init__.py", kernels.parent / "__init__.py"):
             path.write_text("")
-        shutil.copy(jit.__file__, kernels / "jit.py")
+        for module in (jit, kept):
+            shutil.copy(module.__file__, kernels)
         (kernels / "own.py").write_text(source)
         done = subprocess.run(
             [sys.executable, "-c", CLONE, str(tmp_path / place)],
@@ -106,14 +104,28 @@ def test_two_that_compile_at_once_never_get_each_others_code(tmp_path, monkeypat
 
 
 def test_code_of_another_signature_or_release_or_cut_short_is_not_taken(tmp_path):
-    kept = jit.Entries(str(tmp_path), "name", "stamp")
-    kept.save("a", b"code")
-    assert kept.load("b") is None
+    own = jit.Entries(str(tmp_path), "name", "stamp")
+    own.save("a", b"code")
+    assert own.load("b") is None
     assert jit.Entries(str(tmp_path), "name", "edited").load("a") is None
     (file,) = tmp_path.iterdir()
-    file.rename(tmp_path / kept._name("b"))
-    assert kept.load("b") is None
-    kept.save("a", b"code")
-    path = tmp_path / kept._name("a")
+    file.rename(tmp_path / own._name("b"))
+    assert own.load("b") is None
+    own.save("a", b"code")
+    path = tmp_path / own._name("a")
     path.write_bytes(path.read_bytes()[:9])
-    assert kept.load("a") is None
+    assert own.load("a") is None
+
+
+def test_what_was_compiled_is_known_without_a_compiler(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept, "folder", lambda checked: tmp_path / str(checked))
+    monkeypatch.delenv("NUMBA_BOUNDSCHECK", raising=False)
+    (tmp_path / "False").mkdir()
+    assert not kept.holds("grow.grow")
+    (tmp_path / "False/grow.grow-209.py311.7.nbc").touch()
+    assert kept.holds("grow.grow") and not kept.holds("grow.gro")
+    monkeypatch.setenv("NUMBA_BOUNDSCHECK", "1")
+    assert not kept.holds("grow.grow")
+    words = "import sys; from ml_core.kernels import kept; kept.holds('x'); print('numba' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

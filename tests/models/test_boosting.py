@@ -407,7 +407,7 @@ def test_compiled_and_plain_fits_are_the_same_to_the_bit(model, levels, monkeypa
     found = []
     for patience in (np.inf, -1):
         with monkeypatch.context() as patch:
-            patch.setattr(engine, "PATIENCE", patience)
+            patch.setattr(engine, "patience", lambda kernel, seconds=patience: seconds)
             patch.setattr(engine, "_spent", {"seconds": 0.0})
             patch.delitem(sys.modules, "ml_core.kernels.compiled", raising=False)
             chosen = {"categorical_features": [1], "max_features": 0.6, "quantized_levels": levels}
