@@ -7,7 +7,7 @@ from importlib import import_module
 
 from ml_core.kernels import kept
 
-WARM = 0.7  # seconds NumPy may take before Numba's import and code kept from before pay
+WARM = 1.2  # seconds NumPy may take before code kept from before, and Numba's import, pay
 COLD = 10.0  # the same before compiling pays: 16 s for forests and 24 s for boosting, but for all later runs
 # numbers to work on below which a second thread costs more than it brings, and on a busy machine far more: it
 # spins until it gets a core
