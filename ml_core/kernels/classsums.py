@@ -141,21 +141,45 @@ def _tables(mean, var):
         return np.ascontiguousarray(mean), np.ascontiguousarray(0.5 / var)
 
 
-def likeliest(X, constant, mean, var):
-    """Argument of the largest likelihood (n,), the first of equals; None where not all are finite."""
-    if X.size < LARGE:
-        found = likelihoods(X, constant, mean, var)
-        return found.argmax(axis=1) if np.isfinite(found).all() else None
+def likeliest(X, likely, names):
+    """X (n, d) -> the one of names (q,) with the largest likelihood (n,), the first of equals.
+
+    ``likely`` is (constant (q,), mean (q, d), var (q, d)). None where not all likelihoods are finite.
+    """
+    curves = _curves(*likely) if X.size >= LARGE else None
+    if curves is None:
+        found = likelihoods(X, *likely)
+        return names[found.argmax(axis=1)] if np.isfinite(found).all() else None
     from ml_core.kernels import classpass
 
-    codes = np.empty(len(X), np.intp)
-    tables = constant, *_tables(mean, var)
+    labels, first = np.empty(len(X), names.dtype), len(names) - len(curves[1])
 
     def work(cuts):
-        return sum(classpass.best(_laid(X, cut), tables, codes[cut]) for cut in _tall(cuts))
+        total = 0.0
+        for cut in _tall(cuts):
+            codes = np.empty(cut.stop - cut.start, np.uint8 if len(names) <= 256 else np.intp)
+            total += classpass.best(_laid(X, cut), curves, first, codes)
+            names.take(codes, out=labels[cut], mode="clip")
+        return total
 
-    total = sum(threads.in_order(work, threads.slabs(len(X), X.shape[1])))
-    return codes if np.isfinite(total) and np.isfinite(constant).all() else None
+    return labels if np.isfinite(sum(threads.in_order(work, threads.slabs(*X.shape)))) else None
+
+
+def _curves(constant, mean, var):
+    """``classpass.best``'s tables; of two classes the second's likelihood less the first's alone.
+
+    None where a mean is too far off for them, or a table is not finite.
+    """
+    centre = mean.mean(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        away = mean - centre
+        sure = (away**2 <= SURE * var).all()
+        tables = constant - 0.5 * (away**2 / var).sum(axis=1), -0.5 / var, away / var
+        if len(constant) == 2 and (var[0] != var[1]).all():  # else a square too large would not show
+            tables = [part[1:] - part[:1] for part in tables]
+    if not sure or not np.isfinite(constant).all() or not all(np.isfinite(part).all() for part in tables):
+        return None
+    return centre, *map(np.ascontiguousarray, tables)
 
 
 def _products(X, constant, mean, var):

@@ -109,11 +109,11 @@ class GaussianNB(ClassifierMixin, BaseEstimator):
         """X (n, d) -> labels (n,)."""
         X, learned = self._rows(X)
         with threads.alone():
-            codes = classsums.likeliest(X, *learned)
-            if codes is None:
+            labels = classsums.likeliest(X, learned, self.classes_)
+            if labels is None:
                 check_cells(self, X)
-                codes = classsums.likelihoods(X, *learned).argmax(axis=1)
-        return self.classes_[codes]
+                labels = self.classes_[classsums.likelihoods(X, *learned).argmax(axis=1)]
+        return labels
 
     def score_many(self, X, y, candidates, folds, scorer=None):
         """Scores (candidates, folds), equal to one fit at a time; a fold's sums serve every var_smoothing."""
