@@ -71,12 +71,13 @@ class AutoML:
             entrants.learn(asked, (yield asked, share), goes_on)
             left -= len(asked)
         study = study_of(space.only(entrants.alive), rng, self.sampler, self.start)
-        asked, scores = entrants.told(asked, share)
-        if share < 1:
-            asked = asked[:left]
-            scores = yield asked, 1.0
-            left -= len(asked)
-        study.tell(asked, scores)
+        if share == 1:
+            study.tell(*entrants.told(asked))
+        for some in entrants.through() if share < 1 else ():
+            some = some[:left]
+            if some:
+                study.tell(some, (yield some, 1.0))
+                left -= len(some)
         yield from climb(study, left, self.batch)
 
 
@@ -101,10 +102,16 @@ class Entrants:
         heads = leaders(list(self._best), tops, goes_on)
         self.alive = [family for family in self.alive if family in heads]
 
-    def told(self, asked, share):
-        """(candidates, scores) of the families that are in: all on all rows, else those that came through."""
-        if share < 1:
-            return [one for family in self.alive for one in self._through(family)], None
+    def through(self):
+        """The candidates that came through, a list a family, the best family first.
+
+        One after the other: a search that is cut short, or has enough, need not wait for the others.
+        """
+        tops = [self._score(self._best[family][0]) for family in self.alive]
+        return [self._through(family) for family in leaders(self.alive, tops, len(self.alive))]
+
+    def told(self, asked):
+        """(candidates, scores) of the families that are in."""
         still = [one for one in asked if one["family"] in self.alive]
         return still, [self._score(one) for one in still]
 

@@ -5,6 +5,7 @@ import difflib
 from ml_core.search import scoring, subject
 from ml_core.search.problem import resolved
 from ml_core.search.space import Joint
+from ml_core.search.vote import NAME, voting
 
 
 def stated(model, features, table, y, metrics):
@@ -86,7 +87,13 @@ def prepared(model, features, kinds, estimators):
 
 
 def settled(model, features, table, params, where):
-    """(estimator, features) of the candidate ``params``; ``where`` names its file in messages."""
+    """(estimator, features) of a candidate or a blend, ``params``; ``where`` names its file in messages."""
+    if NAME in params:
+        members = []
+        for one in params[NAME]:
+            estimator, own = settled(model, features, table, one["params"], where)
+            members.append((one["weight"], own, estimator))
+        return voting(members, table.kinds)[::-1]
     if not model.get("families"):
         estimator, _ = subject.pick(model, table.task, table.target)
         features = subject.ready(features, table.kinds, estimator)

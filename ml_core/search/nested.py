@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ml_core.search.blend import blended
 from ml_core.search.choose import taken
 from ml_core.search.parts import Parts, features_of, rows_of
 from ml_core.search.problem import Problem, estimator_of, resolved
 from ml_core.search.subject import held
+from ml_core.search.vote import NAME, voting
 
 
 @dataclass(frozen=True)
@@ -41,26 +43,38 @@ def estimate(problem: Problem, outer, settings, simpler, look) -> list[Outer]:
         if place is None:
             found.append(Outer(None, np.nan, np.nan))
             continue
-        candidate = trials.candidates[place]
+        candidate, mean = trials.candidates[place], float(trials.mean[place])
+        if settings.blend:
+            mixed = blended(inner, trials, settings.blend)
+            if mixed.better:
+                candidate, mean = mixed.params, float(mixed.scores.mean())
         features, estimator = fitted(inner, candidate)
         held_out = features.transform(rows_of(problem.X, test))
         score = _scorer(problem.scorer, estimator)(estimator, held_out, rows_of(problem.y, test))
-        found.append(Outer(candidate, float(score), float(trials.mean[place])))
+        found.append(Outer(candidate, float(score), mean))
     return found
 
 
 def fitted(problem: Problem, candidate):
-    """(features, estimator) of a candidate, fitted on all rows of the problem."""
-    from sklearn.base import clone
-
-    family, setting, params = resolved(problem, candidate)
-    features = clone(features_of(problem, setting))
-    estimator = clone(estimator_of(problem, family)).set_params(**params)
+    """(features, estimator) of a candidate, or of a blend, fitted on all rows of the problem."""
+    features, estimator = made(problem, candidate)
     with held(features):
         numbers = features.fit_transform(problem.X, problem.y)
     with held(estimator):
         estimator.fit(numbers, *([] if problem.y is None else [problem.y]))
     return features, estimator
+
+
+def made(problem, candidate):
+    """The same, not fitted."""
+    from sklearn.base import clone
+
+    if NAME in candidate:
+        members = [(one["weight"], *made(problem, one["params"])) for one in candidate[NAME]]
+        return voting(members)
+    family, setting, params = resolved(problem, candidate)
+    estimator = clone(estimator_of(problem, family)).set_params(**params)
+    return clone(features_of(problem, setting)), estimator
 
 
 def _scorer(scorer, estimator):

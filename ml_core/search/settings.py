@@ -33,6 +33,8 @@ class Settings:
         Outer folds of a nested cross-validation; None: none.
     warm_start : str or None
         A run whose best candidates are tried first.
+    blend : int or None
+        Trials at most that are averaged, where that beats the best of them; None: no blend.
     """
 
     strategy: object
@@ -45,6 +47,7 @@ class Settings:
     trial_timeout: float | None = None
     nested: int | None = None
     warm_start: str | None = None
+    blend: int | None = None
 
     def __post_init__(self):
         if not hasattr(self.strategy, "batches"):
@@ -64,5 +67,12 @@ class Settings:
                 raise ValueError(f"search.limits.{name}: got {most!r}, must be a number above 0, or null")
         if self.trial_timeout is not None and not self.trial_timeout > 0:
             raise ValueError(f"search.trial_timeout: got {self.trial_timeout!r}, must be above 0 seconds")
+        if self.blend is not None and (isinstance(self.blend, bool) or self.blend < 2):
+            raise ValueError(f"search.blend: got {self.blend!r}, must be 2 or more trials, or null")
+        if self.blend is not None and self.choose != "best":
+            raise ValueError(
+                f"search.blend: a blend is never the simplest, but search.choose={self.choose} asks for it; "
+                "set search.blend=null, or search.choose=best"
+            )
         if self.nested is not None and self.nested < 2:
             raise ValueError(f"search.nested: got {self.nested!r}, must be 2 or more outer folds, or null")

@@ -17,6 +17,8 @@ def search(out: Path, features, model: dict, search) -> Outcome:
     from ml_core.search.identity import parts
 
     table = read(out.parent / "prepare", "train")
+    if search.blend and table.task == "clustering":
+        raise ValueError("search.blend: clusterings have no answers to average; set search.blend=null")
     problem, space, metrics = stated(table, features, model, search)
     data = [out.parent / "prepare" / name for name in ("train.parquet", "table.json")]
     known = parts(problem, space, search, data)
@@ -32,13 +34,16 @@ def search(out: Path, features, model: dict, search) -> Outcome:
             )
         best, measured = chosen(trials, search, model.get("simpler"), problem, kept)
         best["metric"] = metrics[0]
-        if board := leaderboard(trials):
+        board, said = leaderboard(trials), []
+        if search.blend:
+            best, board, said = mixed(problem, trials, search, (best, board, measured), kept)
+        if board:
             best["leaderboard"] = board
         if search.nested:
             best["nested"] = nested(problem, space, search, model, table, known)
         record.put(out / "best.json", best)
         kept.retire()
-    return told(trials, best, kept.said, measured)
+    return told(trials, best, kept.said + said, measured)
 
 
 def stated(table: Table, features, model: dict, search):
@@ -101,6 +106,46 @@ def chosen(trials, search, simpler, problem, kept) -> tuple[dict, dict]:
     return best, {str(place): {**values, **verdicts[place]} for place, values in found.items()}
 
 
+def mixed(problem, trials, search, known, kept) -> tuple[dict, list[dict], list[str]]:
+    """(best, leaderboard, what to tell) with a blend of the best trials, which is taken where it is better.
+
+    ``known``: best, leaderboard and what was measured, without it.
+    """
+    from ml_core.search.blend import blended
+    from ml_core.search.choose import measured, verdict
+    from ml_core.search.nested import fitted
+    from ml_core.search.vote import NAME
+
+    best, board, seen = known
+    found = blended(problem, trials, search.blend)
+    said = [f"search.blend: without {one}" for one in found.left[:3]]
+    if found.params is None:
+        return best, board, [*said, "search.blend: no two of the trials are better together than one alone"]
+    row = {"family": NAME, "trials": len(found.params[NAME])}
+    row |= {"score": float(found.scores.mean()), "spread": float(found.scores.std()), "share": 1.0}
+    row |= {"params": found.params} | ({"metrics": found.more} if found.more else {})
+    limits = {name: most for name, most in (search.limits or {}).items() if most is not None}
+    if limits:
+        name = f"measured {json.dumps(found.params)}"
+        if name not in kept.noted:
+            kept.note(name, measured(*fitted(problem, found.params), problem.X))
+        judged = verdict(kept.noted[name], limits)
+        seen[NAME] = kept.noted[name] | judged
+        row |= {"over": [*judged["over"]]} if judged["over"] else {}
+    if found.better and "over" not in row:
+        best = best | {name: row[name] for name in ("params", "score", "spread")} | {"trial": None}
+    alone = board or [{"family": "alone", "trials": len(trials.candidates)} | _row(known[0])]
+    return (
+        best,
+        sorted([*alone, row], key=lambda one: (-one.get("share", 0), -one.get("score", -1e300))),
+        said,
+    )
+
+
+def _row(best):
+    return {name: best[name] for name in ("score", "spread")} | {"share": 1.0, "params": best["params"]}
+
+
 def nested(problem, space, search, model: dict, table: Table, known: dict) -> dict:
     """What an outer cross-validation says of the whole search; each outer fold has a journal of its own."""
     import numpy as np
@@ -135,7 +180,11 @@ def told(trials, best: dict, said: list[str], measured: dict) -> Outcome:
     failed, i = sum(error is not None for error in trials.errors), best["trial"]
     numbers = {"score": best["score"], "spread": best["spread"], "trials": len(trials.candidates)}
     numbers |= {"failed": failed}
-    numbers |= {f"score.{name}": float(scores[i].mean()) for name, scores in trials.more.items()}
+    if i is None:  # a blend
+        row = next(row for row in best["leaderboard"] if row["params"] == best["params"])
+        numbers |= {f"score.{name}": value for name, value in row.get("metrics", {}).items()}
+    else:
+        numbers |= {f"score.{name}": float(scores[i].mean()) for name, scores in trials.more.items()}
     numbers |= {
         f"best.{row['family']}": row["score"] for row in best.get("leaderboard", ()) if "score" in row
     }

@@ -28,9 +28,26 @@ def test_the_winner_of_a_search_over_families_is_trained_evaluated_and_shown(pro
     assert json.loads(project.read("out/evaluate.json"))["auc"] > 0.95
     said = project.mlcore("show").stdout
     assert "families searched" in said and "gaussian_nb" in said
+    blend(project)
     project.mlcore("compose", "search=automl", "model.only=[logistik]")
     told = project.mlcore("search", code=2).stderr
     assert "model.only: there is no family 'logistik'; did you mean logistic?" in told
+    project.mlcore("compose", "search/engine=ray", "search.engine.address=127.0.0.1:9")
+    told = project.mlcore("search", code=2).stderr
+    assert "choose search/engine=local" in told and "Traceback" not in told  # nobody listens, or no Ray
+
+
+def blend(project):
+    """Trees that are better together: they are trained, evaluated, explained and logged as one model."""
+    words = ["model=tree", "search=random", "search.strategy.tries=12", "search.blend=4", "evaluate=fast"]
+    project.mlcore("compose", *words)
+    project.mlcore("run")
+    best, trained = (json.loads(project.read(f"out/{name}.json")) for name in ("search/best", "train/model"))
+    assert [row["family"] for row in best["leaderboard"]] == ["blend", "alone"] and best["params"]["blend"]
+    assert trained["model"] == "sklearn.ensemble._voting.VotingClassifier" and trained["features"]["out"]
+    assert json.loads(project.read("out/evaluate.json"))["auc"] > 0.93
+    important = json.loads(project.read("out/explain/importance.json"))["columns"]
+    assert important[0]["value"] > 0 and "blend" in project.mlcore("show").stdout
 
 
 @pytest.mark.skipif(not ADULT.exists(), reason=f"{ADULT.name} is not in ../shared/data")

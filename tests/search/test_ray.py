@@ -4,15 +4,22 @@ import builtins
 import os
 import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.tree import DecisionTreeClassifier
+from numpy.testing import assert_array_equal
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from test_engine import classification, regression, search
 from test_processes import WORDS, Unruly, few
 
+from ml_core.models.linear import Ridge
+from ml_core.search import engine
+from ml_core.search.bayes import Bayes
+from ml_core.search.parts import Part, Parts
 from ml_core.search.ray import Ray
+from ml_core.search.space import Joint, parse
 
 
 class Mortal(Unruly):
@@ -41,6 +48,26 @@ def test_ray_gives_the_local_scores_survives_a_worker_and_ends_a_fit_that_hangs(
     assert there.scores[0] == there.scores[1] == here.scores[0, 0]
     assert there.errors == [None, None, WORDS["full"], WORDS["hangs"]]
     assert np.isfinite(there.mean).tolist() == [True, True, False, False]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_on_ray_data_is_put_away_once_and_scores_are_the_local_engines(monkeypatch):
+    ray = pytest.importorskip("ray")
+    put, kept = ray.put, []
+    monkeypatch.setattr(ray, "put", lambda thing: kept.append(thing) or put(thing))
+    models = {"line": Ridge(), "tree": DecisionTreeRegressor(random_state=0)}  # score_many, and fit by fit
+    problem = replace(regression(None), estimator=models)
+    axes = {"line": {"alpha": {"low": 0.1, "high": 100, "log": True}}, "tree": {"max_depth": [1, 2, 3, 4]}}
+    space = Joint({family: parse(own) for family, own in axes.items()}, {}, {})
+    strategy = Bayes(6, batch=2, start=4)
+    there = engine.search(problem, space, strategy, engine=Ray(jobs=2))
+    assert not any(isinstance(thing, Part) for thing in kept[:1]) and len(kept) == 1 + len(problem.folds)
+    assert all(isinstance(thing, Part) for thing in kept[1:])  # once a fold, for all families and batches
+    here = engine.search(replace(problem, kept=Parts()), space, strategy)
+    assert there.candidates == here.candidates and np.isfinite(there.scores).all()
+    assert_array_equal(there.scores, here.scores)
+    assert {candidate["family"] for candidate in there.candidates} == set(models)
 
 
 def test_no_ray_and_a_dead_address_are_told_with_the_next_move(monkeypatch):

@@ -239,14 +239,15 @@ def test_bayes_leaves_optunas_logs_as_they_were(caplog):
 def test_automl_drops_families_round_by_round_and_asks_the_cheap_ones_first():
     seen = run(AutoML(60, rungs=2), JOINT, toy_of_families)
     families = [list(dict.fromkeys(c["family"] for c in batch)) for batch, _, _ in seen]
-    assert families[0] == ["plain", "line", "near", "tree"] and set(families[1]) == {"line", "tree"}
+    assert families[0] == ["plain", "line", "near", "tree"]
+    assert families[1:3] == [["tree"], ["line"]]  # on all rows the best first, each family by itself
     assert seen[0][1] == 1 / 9 and all(share == 1.0 for _, share, _ in seen[1:])
     firsts = {c["family"]: c for c in reversed(seen[0][0])}
     assert firsts["line"] == {"family": "line", "features": "standard"} and firsts["near"] == {
         "family": "near"
     }
     assert sum(len(batch) for batch, _, _ in seen) == 60
-    assert set(families[1]) >= set().union(*families[2:])
+    assert set().union(*families[3:]) <= {"line", "tree"}
 
 
 def test_random_draws_different_candidates_and_takes_all_of_a_small_space():

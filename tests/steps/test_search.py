@@ -313,3 +313,27 @@ def test_features_and_families_are_searched_together(out):
         ValueError, match="model.families.line.space.c: LogisticRegression has no parameter 'c'"
     ):
         engine.search(Problem(X, y, settings, families, pairs, "roc_auc"), Axes(), Given())
+
+
+def test_a_blend_is_taken_where_it_beats_the_best(out):
+    trees = {
+        "estimator": DecisionTreeClassifier(max_features=1),
+        "space": {"random_state": [0, 1, 2, 3]},
+    }
+    names = ["roc_auc", "balanced_accuracy"]
+    best, _, outcome = settled(out, trees, blend=4, scoring=names)
+    single, _, _ = settled(fresh(out.parent, "single"), trees, scoring=names)
+    rows = {row["family"]: row for row in best["leaderboard"]}
+    assert set(rows) == {"alone", "blend"} and rows["alone"]["score"] == single["score"]
+    assert rows["blend"]["score"] > single["score"] and best["leaderboard"][0] is not rows["alone"]
+    assert best["params"] == rows["blend"]["params"] and best["trial"] is None
+    assert outcome.metrics["best.blend"] == rows["blend"]["score"]
+    further = rows["blend"]["metrics"]["balanced_accuracy"]
+    assert outcome.metrics["score.balanced_accuracy"] == further
+    small = settled(fresh(out.parent, "small"), trees, blend=4, limits={"size_mb": 0.08})
+    assert small[0]["trial"] is not None and "over" in small[0]["leaderboard"][0]
+    honest, _, _ = settled(fresh(out.parent, "nested"), trees, blend=4, nested=2)
+    assert any("blend" in fold["params"] for fold in honest["nested"]["folds"])
+    with pytest.raises(ValueError, match="search.blend: clusterings have no answers"):
+        prepare(out.parent / "c", mixed()[0].select("age"), None, "clustering", {"age": "numeric"})
+        settled(fresh(out.parent / "c"), {"estimator": KMeans()}, blend=2)
