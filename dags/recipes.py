@@ -21,8 +21,10 @@ from airflow.sdk import (  # noqa: E402
     AssetWatcher,
     CronTriggerTimetable,
     Param,
+    TriggerRule,
     get_parsing_context,
 )
+from airflow.sdk.exceptions import AirflowException  # noqa: E402
 
 from ml_core import plan, schedule  # noqa: E402
 
@@ -112,41 +114,38 @@ def build(planned, recipe):
     with dag:
         last = _by_stage(planned, stages) if planned.granularity == "stage" else _whole(planned)
         if planned.stages is None and planned.promote:
-            promote = tasks.Task(task_id="promote", planned=planned, does="promote", doc_md=page.PROMOTE)
-            last >> ([tasks.approval(planned), promote] if planned.approval else promote)
+            rule = TriggerRule.ALL_SUCCESS
+            promote = last.like("promote", does="promote", trigger_rule=rule, doc_md=page.PROMOTE)
+            tasks.link(last, promote)
             if planned.approval:
-                dag.get_task("approve") >> promote
+                last >> tasks.approval(planned) >> promote
     return dag
 
 
 def _by_stage(planned, stages):
-    """open, a task a stage with the recipe's edges, publish; the last of them."""
+    """open, a task a stage with the recipe's edges, publish, which is returned."""
     tells = "ingest" if planned.announces else None  # what announces looks each time
-    restores = [stage.name for stage in stages if stage.name != tells]
+    restores = tuple(stage.name for stage in stages if stage.name != tells)
     first = tasks.Task(task_id="open", planned=planned, does="open", restores=restores, doc_md=page.OPEN)
+    rule = TriggerRule.NONE_FAILED  # those restored by open are skipped
     made = {}
     for stage in stages:
-        announces = planned.announces if stage.name == tells else None
-        made[stage.name] = tasks.Task(
-            task_id=tasks.task_of(stage.name),
-            planned=planned,
-            trigger_rule="none_failed",  # those restored by open are skipped
+        made[stage.name] = task = first.like(
+            tasks.task_of(stage.name),
+            announces=planned.announces if stage.name == tells else None,
             does="work",
             stage=stage.name,
-            announces=announces,
+            trigger_rule=rule,
             doc_md=page.about_stage(stage),
         )
-        for before in stage.after:
-            made[before] >> made[stage.name]
-        if not stage.after:
-            first >> made[stage.name]
-    ends = [task for task in made.values() if not task.downstream_task_ids]
+        for before in [made[name] for name in stage.after] or [first]:
+            tasks.link(before, task)
     if planned.stages is not None:
-        return ends
-    last = tasks.Task(
-        task_id="publish", planned=planned, does="publish", trigger_rule="none_failed", doc_md=page.PUBLISH
-    )
-    ends >> last
+        return None
+    last = first.like("publish", does="publish", trigger_rule=rule, doc_md=page.PUBLISH)
+    for task in made.values():
+        if not task.downstream_task_ids:
+            tasks.link(task, last)
     return last
 
 
@@ -176,7 +175,7 @@ def load():
             if fault:
                 raise ValueError(fault)
             found[planned.name] = build(planned, recipe)
-        except ValueError as error:
+        except (ValueError, AirflowException) as error:
             bad[planned.name] = str(error)
     return found | {name: page.broken(name, reason, START) for name, reason in bad.items()}
 

@@ -16,6 +16,7 @@ pytest.importorskip("airflow.sdk", reason="the extra airflow is not installed; m
 
 from ml_core import plan, schedule  # noqa: E402
 
+PARSE = ROOT / "tests/dags/parse.py"
 NAMES = sorted(path.stem for path in (ROOT / "conf/schedule").glob("*.yaml"))
 
 
@@ -187,44 +188,67 @@ def copy(folder: Path) -> Path:
 
 
 def parsed(folder: Path) -> dict:
-    """What a fresh process says of the project's DAGs: seconds beyond Airflow's import, modules, DAGs."""
-    code = (
-        "import json, sys, time\n"
-        "from airflow.sdk import *\n"
-        "from airflow.sdk.exceptions import *\n"
-        f"sys.path.insert(0, {str(folder / 'dags')!r})\n"
-        "before, start = set(sys.modules), time.process_time()\n"
-        "import recipes\n"
-        "seconds = time.process_time() - start\n"
-        "dags = [found for found in vars(recipes).values() if isinstance(found, DAG)]\n"
-        "found = {dag.dag_id: [dag.task_ids, dag.description] for dag in dags}\n"
-        "new = sorted({name.split('.')[0] for name in set(sys.modules) - before})\n"
-        "print(json.dumps({'seconds': seconds, 'dags': found, 'new': new}))\n"
-    )
+    """What a fresh process says of the project's DAGs."""
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=folder
+        [sys.executable, ROOT / "tests/dags/parse.py"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_a_parse_is_light_and_imports_nothing_heavy(tmp_path):
-    """20 schedules, 30 stages: 50 ms beyond Airflow's import, and no library of the pipeline's.
-
-    In one task each: of a task a stage, making 640 empty operators alone takes Airflow 65 ms.
-    """
-    folder = copy(tmp_path)
+def many(folder: Path, granularity: str) -> Path:
+    """20 schedules and 30 stages in a row."""
     for path in (folder / "conf/schedule").glob("*.yaml"):
         path.unlink()
+    said = f"# About.\nwhen: 0 3 * * *\ngranularity: {granularity}\n"
     for i in range(20):
-        (folder / f"conf/schedule/s{i}.yaml").write_text("# About.\nwhen: 0 3 * * *\ngranularity: pipeline\n")
+        (folder / f"conf/schedule/s{i}.yaml").write_text(said)
     stages = "".join(f"  s{i}:\n    cmd: x\n    outs: [o{i}]\n    deps: [o{i - 1}]\n" for i in range(30))
     (folder / "dvc.yaml").write_text(f"stages:\n{stages}")
-    told = [parsed(folder) for _ in range(2)]
-    assert len(told[0]["dags"]) == 20
+    return folder
+
+
+def test_a_parse_is_lighter_than_making_bare_tasks_and_imports_nothing_heavy(tmp_path):
+    """660 tasks with edges in less time than 660 of Airflow's own without any, by turns."""
+    told = parsed(many(copy(tmp_path), "stage"))
+    assert len(told["dags"]) == 20 and all(len(ids) == 33 for ids, _ in told["dags"].values())
     heavy = {"mlflow", "dvc", "sklearn", "hydra", "omegaconf", "polars", "numpy", "numba", "matplotlib"}
-    assert not heavy & set(told[0]["new"]), "imported while parsing"
-    assert min(one["seconds"] for one in told) < 0.05
+    assert not heavy & set(told["new"]), "imported while parsing"
+    assert told["again"] < told["bare"]
+
+
+@pytest.mark.parametrize("asked", [{}, {"granularity": "pipeline"}, {"approval": True}, {"when": None},
+                                   {"stages": ("ingest",), "announces": "rows"}])  # fmt: skip
+def test_tasks_made_lightly_are_those_that_airflow_makes(recipes, monkeypatch, asked):
+    """The slow twin: Airflow's own constructor and edges for each."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    planned = schedule.Schedule("x", **{"when": "@daily", "retries": 5, "notify": ("team",)} | asked)
+    light = recipes.build(planned, plan.read(ROOT))
+    task = recipes.tasks.Task
+    monkeypatch.setattr(task, "like", lambda self, name, **own: task(task_id=name, planned=planned, **own))
+    monkeypatch.setattr(recipes.tasks, "link", lambda before, after: before >> after)
+    slow = recipes.build(planned, plan.read(ROOT))
+    assert json.dumps(DagSerialization.to_dict(light)) == json.dumps(DagSerialization.to_dict(slow))
+    apart = ("_dag", "_BaseOperator__init_kwargs", "task_group")
+    for one, other in zip(light.tasks, slow.tasks, strict=True):
+        assert one.dag is light and one.task_group.dag is light
+        mine, theirs = ({k: v for k, v in vars(t).items() if k not in apart} for t in (one, other))
+        assert mine == theirs
+
+
+def test_a_name_that_is_no_tasks_is_made_one_and_two_that_meet_break_the_dag(tmp_path):
+    folder = copy(tmp_path)
+    many = "stages:\n  a:\n    foreach: [%s]\n    do: {cmd: 'x ${item}', outs: ['o/${item}']}\n"
+    (folder / "dvc.yaml").write_text(many % "b c, d")
+    assert parsed(folder)["dags"]["nightly"][0] == ["open", "a.b.c", "a.d", "publish", "promote"]
+    (folder / "dvc.yaml").write_text(many % "b c, b.c")
+    ids, about = parsed(folder)["dags"]["nightly"]
+    assert ids == ["broken"] and "a.b.c" in about
 
 
 def test_a_schedule_that_is_wrong_is_a_dag_that_says_so(tmp_path):
