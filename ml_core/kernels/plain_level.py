@@ -120,13 +120,14 @@ def best_of(level, codes, packed, rules):
     before = np.cumsum(level.totals) - level.totals
     lefts = np.cumsum(packed[level.order], axis=1)[:, at] - before[node]
     ends = codes[level.order[:, at]] != codes[level.order[:, at + 1]]  # a cut parts codes, not rows
+    low, whole = lefts & LOW32, (level.totals & LOW32)[node]
     if rules["min_hessian"] > 0:
-        low = lefts & LOW32
-        ends &= np.minimum(low, (level.totals & LOW32)[node] - low) * rules["unit_h"] >= rules["min_hessian"]
-    (G, H), (GL, HL) = sums(level.totals, rules), sums(lefts, rules)
+        ends &= np.minimum(low, whole - low) * rules["unit_h"] >= rules["min_hessian"]
+    (G, H), GL, HL = sums(level.totals, rules), (lefts >> 32) * rules["unit_g"], low * rules["unit_h"]
     l1, l2 = rules["l1"], rules["l2"]
-    gain = score_of(GL, HL, l1, l2) + score_of(G[node] - GL, H[node] - HL, l1, l2)
-    gain[~ends] = -np.inf
+    gain = score_of(GL, HL, l1, l2)
+    gain += score_of(G[node] - GL, H[node] - HL, l1, l2)
+    gain = np.where(ends, gain, -np.inf)
     best = np.maximum.reduceat(gain, firsts, axis=1)
     columns, score = best.argmax(axis=0), score_of(G, H, l1, l2)
     gained = (best[columns, np.arange(k)] - score) / 2
