@@ -35,7 +35,7 @@ test-airflow: $(VENV)/.dev $(VENV)/.airflow ## the tests that need Airflow
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m airflow tests/dags
 
 test-bounds: $(VENV)/.dev ## the tests of the kernels with Numba's bounds checks on, compiled apart from the others
-	@PATH="$(CURDIR)/$(BIN):$$PATH" NUMBA_BOUNDSCHECK=1 python -m pytest -n $(JOBS) tests/kernels
+	@PATH="$(CURDIR)/$(BIN):$$PATH" NUMBA_BOUNDSCHECK=1 python -m pytest -n $(JOBS) --dist loadgroup tests/kernels
 
 lint: $(VENV)/.dev        ## ruff: rules and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -12,6 +12,17 @@ settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
 
 
+COMPILED = ("kernels", "models", "search")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Tests of one file that need compiled code run in one process: the other would compile it as well."""
+    for item in items:
+        if item.path.parent.name in COMPILED and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.fixture
 def project(tmp_path) -> Project:
     """A fresh project with no run behind it."""
