@@ -26,16 +26,16 @@ demo: $(VENV)/.main       ## environment + the main job on the embedded default 
 	@echo "  the first hour  docs/first-hour.md"
 
 test: $(VENV)/.dev lint   ## environment + all checks and tests but the slow ones
-	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n $(JOBS) --dist loadgroup
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n $(JOBS)
 
 test-slow: $(VENV)/.dev   ## the tests over ten seconds, and those in a browser
-	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n $(JOBS) --dist loadgroup -m '(slow or browser) and not airflow' $(SLOW)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n $(JOBS) -m '(slow or browser) and not airflow' $(SLOW)
 
 test-airflow: $(VENV)/.dev $(VENV)/.airflow ## the tests that need Airflow
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m airflow tests/dags
 
 test-bounds: $(VENV)/.dev ## the tests of the kernels with Numba's bounds checks on, compiled apart from the others
-	@PATH="$(CURDIR)/$(BIN):$$PATH" NUMBA_BOUNDSCHECK=1 python -m pytest -n $(JOBS) --dist loadgroup tests/kernels
+	@PATH="$(CURDIR)/$(BIN):$$PATH" NUMBA_BOUNDSCHECK=1 python -m pytest -n $(JOBS) tests/kernels
 
 lint: $(VENV)/.dev        ## ruff: rules and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -12,15 +12,21 @@ settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
 
 
-COMPILED = ("kernels", "models", "search")
+# Tests of one of these files run in one process: those that need compiled code, which another process would
+# compile as well, and those that serve on one port.
+TOGETHER = ("tests/kernels/", "tests/models/", "tests/search/", "tests/test_docs.py")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Tests of one file that need compiled code run in one process: the other would compile it as well."""
-    for item in items:
-        if item.path.parent.name in COMPILED and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Share the tests out one by one, but files of TOGETHER whole."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return nodeid.split("::")[0] if nodeid.startswith(TOGETHER) else nodeid
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture

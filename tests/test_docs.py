@@ -47,7 +47,6 @@ def excuse(line):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("port 5000")
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_command_of_a_document_runs(document, tmp_path):
     lines = commands(document)
