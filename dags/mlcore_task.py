@@ -79,8 +79,8 @@ class Task(BaseOperator):
         super().__init__(outlets=_outlets(announces), **options)
         self.does, self.stage, self.announces, self.restores = does, stage, announces, tuple(restores)
         self.overrides, self.as_of, self.secrets = planned.overrides, planned.as_of, planned.secrets
-        self.notify = planned.notify
-        self.alone = planned.granularity == "pipeline"
+        self.notify, self.only = planned.notify, planned.stages or ()
+        self.alone = planned.granularity == "pipeline" and not self.only
         self.addresses, self.process, self.code, self.judging = {}, None, None, None
 
     def like(self, task_id, announces=None, **own):
@@ -137,7 +137,8 @@ class Task(BaseOperator):
         if earlier.get("commit"):
             words += ["--commit", earlier["commit"]]
         if does == "work":
-            words += ["--stage", self.stage] if self.stage else []
+            for stage in [self.stage] if self.stage else self.only:
+                words += ["--stage", stage]
             words += ["--publish"] if self.alone else []
         for stage in self.restores:
             words += ["--restore", stage]

@@ -44,17 +44,17 @@ def open(name: str, commit: str | None, overrides: tuple[str, ...], stages: tupl
 
 
 @_command
-@click.option("--stage", help="This one and what it needs; by default the whole recipe.")
+@click.option("--stage", "stages", multiple=True, help="This one and what it needs; once for each.")
 @click.option("--publish", "finish", is_flag=True, help="Then publish.")
-def work(name: str, commit: str | None, overrides: tuple[str, ...], stage: str | None, finish: bool) -> None:
-    """Bring the recipe, or a stage, up to date; exit code as of `mlcore run`. Tells what each stage did."""
+def work(name: str, commit: str | None, overrides: tuple[str, ...], stages: tuple, finish: bool) -> None:
+    """Bring the recipe, or stages, up to date; exit code as of `mlcore run`. Tells what each stage did."""
     from ml_core import lifeline
 
     lifeline.hold()
     found = _opened(name, commit, overrides)
-    stages = _run(found, [stage] if stage else [], pull=True, push=True)
-    told = {"stages": stages} | _recorded(found)
-    _tell(found | told | (_published(found) if finish else {}))
+    happened = _run(found, [*stages], pull=True, push=True)
+    told = {"stages": happened} | _recorded(found)
+    _tell(found | told | (_published(found, happened.get("log") == "ran") if finish else {}))
 
 
 @_command
@@ -85,10 +85,13 @@ def _opened(name, commit, overrides):
     return found
 
 
-def _published(found):
+def _published(found, logged=False):
     from ml_core import workspace
+    from ml_core.tracking import pending
 
     _whole(found)
+    if not logged and pending.waiting():  # with nothing new no log step sends what waits
+        _inside(found, ["log"], stdout=sys.stderr)
     told = _recorded(found)
     run = told.get("run_id") or "not sent yet"
     message = f"Candidate {Path(found['folder']).name}\n\nRun {run}, receipt {told['receipt']}"
