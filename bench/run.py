@@ -4,7 +4,8 @@ A case is a file in bench/cases: `data(n=..., ...)`, `ours(data)`, `RIVALS = {na
 `equal(mine, theirs, data)`, and if it likes `SHORT = {"n": ...}`, `FLOOR`, `GOAL`, `MEMORY` (most that our
 data and work may hold, in times the rival's; 1.5 of functions unless it says so, None asks nothing). A case
 that compares commands gives `ours` and the rivals as lists of words ("{work}" is the folder), each run in a
-fresh folder that `prepare(work)` has filled; `equal` then gets the folders. Its `ours` may be {rival: words}.
+fresh folder that `prepare(work)` has filled; `equal` then gets the folders. `ours` may be a dict as RIVALS
+is, one for each rival.
 A ratio is the rival's seconds over ours, the median over the pairs.
 A case whose claim is no time has `figures(mine, theirs, data)`, the text that docs/numbers.md shows for it.
 """
@@ -39,8 +40,9 @@ POOLS = (
 class Worker:
     """A side in a process of its own."""
 
-    def __init__(self, path, name, short, environment):
-        words = [sys.executable, str(HERE / "side.py"), "run", str(path), name, str(short)]
+    def __init__(self, path, names, short, environment):
+        name, rival = names
+        words = [sys.executable, str(HERE / "side.py"), "run", str(path), name, str(short), rival]
         self.process = subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, bufsize=1
         )
@@ -95,12 +97,13 @@ def side_of(path, case, names, setting, folder):
     name, words = names[0], side.function(case, *names)
     if isinstance(words, list):
         return Command(case, words, setting[1], Path(folder) / name)
-    return Worker(path, name, *setting)
+    return Worker(path, names, *setting)
 
 
-def same_quality(path, case, short, results):
+def same_quality(path, case, setting, results):
     """Whether the case calls what the two sides left equal, and its figures: {equal, figures}."""
-    if not callable(case.ours):
+    short, rival = setting
+    if not callable(side.function(case, "ours", rival)):
         return {"equal": bool(case.equal(*map(Path, results), None)), "figures": ""}
     words = [sys.executable, str(HERE / "side.py"), "judge", str(path), str(short), *results]
     return json.loads(subprocess.run(words, stdout=subprocess.PIPE, check=True, text=True).stdout)
@@ -125,7 +128,7 @@ def compare(path, case, rival, setting, seconds=None):
                 one.answer()
             # the first run compiles, fills caches and leaves its result; it does not count
             first = [one.run(leave) for one, leave in zip(sides, results, strict=True)]
-            found = same_quality(path, case, short, results)
+            found = same_quality(path, case, (short, rival), results)
             pairs = 1 if found["figures"] else FEW if short else PAIRS
             runs = _pairs(sides, pairs, end) if found["equal"] else []
         finally:

@@ -1,8 +1,8 @@
 """One side of one case in a process of its own: it makes the data once, then runs whenever it is told to.
 
-`side.py run CASE NAME SHORT` reads a line per run from stdin (a path to leave the result at, or nothing) and
-answers with seconds; `side.py judge CASE SHORT MINE THEIRS` says whether two results are of equal quality;
-`side.py command WORDS ...` runs a command and answers with what it used.
+`side.py run CASE NAME SHORT RIVAL` reads a line per run from stdin (a path to leave the result at, or
+nothing) and answers with seconds; `side.py judge CASE SHORT MINE THEIRS` says whether two results are of
+equal quality; `side.py command WORDS ...` runs a command and answers with what it used.
 """
 
 import gc
@@ -66,14 +66,17 @@ def cpu_seconds():
     return total
 
 
-def serve(case, name, short, answer):
-    """Answer each line of stdin with one run; memory is that of the data, and what the run held beside it."""
+def serve(case, names, short, answer):
+    """Answer each line of stdin with one run; memory is that of the data, and what the run held beside it.
+
+    ``names``: of the side, and of the rival.
+    """
     empty = memory.held()
     data = case.data(**sizes(case, short)) if hasattr(case, "data") else None
     gc.collect()
     held = memory.held()
     size = None if held is None else held - empty
-    run = function(case, name)
+    run = function(case, *names)
     answer({"ready": True})
     times = 1
     for line in sys.stdin:
@@ -129,7 +132,7 @@ def main(words):
         return
     case = load(words[1])
     if words[0] == "run":
-        serve(case, words[2], words[3] == "True", answer)
+        serve(case, (words[2], words[4]), words[3] == "True", answer)
     else:
         answer(judge(case, words[2] == "True", *words[3:]))
 
