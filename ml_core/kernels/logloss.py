@@ -20,7 +20,9 @@ def evaluate(rows, W, b, wanted=(), kind=np.float64):
     """
     k, d = W.shape
     if k >= MANY:
-        return _evaluate_many(rows, W, b, wanted, kind)
+        from ml_core.kernels.logcolumns import evaluate_columns
+
+        return evaluate_columns(rows, W, b, wanted, kind)
     if rows.compiled:
         return _evaluate_compiled(rows, W, b, wanted)
     lift = b - W @ rows.centre
@@ -48,49 +50,6 @@ def evaluate(rows, W, b, wanted=(), kind=np.float64):
 
     # the widest array of a block is either its rows of X or its products
     loss, slope, curves = threads.total(work, threads.slabs(len(rows.sign), max(d, k)))
-    slope[:, :d] -= slope[:, d:] * rows.centre
-    sums = rows.sums
-    return loss / sums, slope / sums[:, None], curves / sums[list(wanted), None, None]
-
-
-def _evaluate_many(rows, W, b, wanted, kind):
-    """``evaluate`` for many problems: signs and the column of ones go into the rows, which are fewer."""
-    k, d = W.shape
-    lines = -np.column_stack([W, b - W @ rows.centre]).astype(kind)
-    far = -FAR if kind is np.float64 else 80.0
-    folds, of = np.unique(rows.of, return_inverse=True)
-    groups = [(fold, np.flatnonzero(of == i)) for i, fold in enumerate(folds)]
-    groups = [(fold, slice(at[0], at[-1] + 1) if np.ptp(at) + 1 == len(at) else at) for fold, at in groups]
-
-    def work(cuts):
-        loss, slope, curves = np.zeros(k), np.zeros((k, d + 1)), np.zeros((len(wanted), d + 1, d + 1))
-        most = cuts[0].stop - cuts[0].start  # one room for all blocks: fresh memory costs as much as a pass
-        room = np.empty((most, d + 1), kind), np.empty(k * most, kind), np.empty(k * most, kind)
-        signed = np.empty((most, d))  # signed first, then rounded: NumPy does both at once in small pieces
-        for cut in cuts:
-            sign = rows.sign[cut]
-            m = len(sign)
-            Xb, E, total = room[0][:m], *(part[: k * m].reshape(k, m) for part in room[1:])
-            Xb[:, :d] = np.multiply(dense(rows.X, cut), sign[:, None], out=signed[:m])
-            Xb[:, d] = sign
-            np.matmul(lines, Xb.T, out=E)
-            np.exp(np.minimum(E, far, out=E), out=E)
-            np.add(E, 1, out=total)
-            E /= total  # probability of the wrong label
-            for j, column in enumerate(wanted):
-                curve = E[column].astype(np.float64) * (1 - E[column]) * rows.weight[rows.of[column], cut]
-                curves[j] += _curve(Xb[:, :d] * sign[:, None] - rows.centre, np.sqrt(curve))
-            np.log(total, out=total)
-            for fold, mine in groups:
-                share = rows.weight[fold, cut].astype(kind, copy=False)
-                loss[mine] += total[mine] @ share
-                E[mine] *= share
-            slope += E @ Xb
-        return loss, -slope, curves
-
-    # a block's products and what is made of them stay in the second-level cache
-    width = max(d, 3 * k * np.dtype(kind).itemsize // 8)
-    loss, slope, curves = threads.total(work, threads.slabs(len(rows.sign), width, least=256))
     slope[:, :d] -= slope[:, d:] * rows.centre
     sums = rows.sums
     return loss / sums, slope / sums[:, None], curves / sums[list(wanted), None, None]

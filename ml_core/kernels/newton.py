@@ -13,6 +13,7 @@ import numpy as np
 from ml_core.kernels import threads
 from ml_core.kernels.gram import dense, shift_of
 from ml_core.kernels.leastsquares import Factor
+from ml_core.kernels.logcolumns import signed
 from ml_core.kernels.logloss import MANY, evaluate
 from ml_core.kernels.secant import direction
 
@@ -21,6 +22,7 @@ ENOUGH = 2000  # provided that leaves so many rows, and SAMPLE rows a column
 ROUGH = 1e-4  # steps down to which slopes in float32 are good enough, where many problems share a product
 MEMORY = 8  # steps remembered between Hessians
 COMPILED = 1 << 23  # cells of X from which a compiled pass is worth numba's import
+HELD = 1 << 27  # cells of X up to which a float32 copy is held for the passes of a solution
 SINGULAR = 1e-13  # reciprocal condition below which a step is taken in the well-determined directions only
 
 
@@ -29,6 +31,7 @@ class Rows:
     """The data of all problems; ``of`` (k,) says which row of ``weight`` (f, n) a problem uses.
 
     ``compiled`` says whether a few problems take compiled passes, as samples of many rows then do too.
+    ``signed`` (n, d + 1) float32 or None: what ``logcolumns`` would make of X and sign at each pass.
     """
 
     X: object
@@ -38,6 +41,7 @@ class Rows:
     centre: np.ndarray
     fit_intercept: bool = True
     compiled: bool = False
+    signed: np.ndarray = None
 
     @property
     def sums(self):
@@ -49,7 +53,16 @@ class Rows:
         X = self.X[::step]
         X = np.ascontiguousarray(X) if isinstance(X, np.ndarray) else X
         sign, weight = (np.ascontiguousarray(part[..., ::step]) for part in (self.sign, self.weight))
-        return replace(self, X=X, sign=sign, weight=weight)
+        return replace(self, X=X, sign=sign, weight=weight, signed=None)
+
+    def rounded(self):
+        """The same rows with ``signed``, where X is dense and half as much more is little."""
+        if not isinstance(self.X, np.ndarray) or self.X.size > HELD:
+            return self
+        found = np.empty((self.X.shape[0], self.X.shape[1] + 1), np.float32)
+        for cut in (cut for slab in threads.slabs(*self.X.shape) for cut in slab):
+            signed(self.X, self.sign, cut, found[cut])
+        return replace(self, signed=found)
 
     def only(self, problems):
         """The same rows for some of the problems."""
@@ -123,6 +136,8 @@ def solve(rows, penalty, start, tol, max_iter, stale=0.2):
     A problem whose last step shrank to no less than ``stale`` of the one before gets a Hessian of its own.
     """
     state = _State(rows, penalty, start, tol)
+    if len(penalty) >= MANY and not start.near:
+        rows = rows.rounded()
     for round_ in range(1, max_iter + 1):
         active = np.flatnonzero(~state.done)
         if not len(active):
