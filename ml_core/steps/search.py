@@ -35,7 +35,7 @@ def search(out: Path, features, model: dict, search) -> Outcome:
         best, measured = chosen(trials, search, model.get("simpler"), problem, kept)
         best["metric"] = metrics[0]
         board, said = leaderboard(trials), []
-        if search.blend:
+        if search.blend and not kept.closed:  # who takes the best of what is there waits for nothing new
             best, board, said = mixed(problem, trials, search, (best, board, measured), kept)
         if board:
             best["leaderboard"] = board

@@ -1,4 +1,5 @@
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -19,10 +20,11 @@ from ml_core.outcome import CheckFailed
 from ml_core.search.budget import Budget
 from ml_core.search.folds import Folds
 from ml_core.search.grid import Grid
+from ml_core.search.journal import take_best
 from ml_core.search.random import Random
 from ml_core.search.settings import Settings
 from ml_core.search.space import parse
-from ml_core.steps.search import search
+from ml_core.steps.search import JOURNALS, search
 
 LOGISTIC = {
     "estimator": {"classification": LogisticRegression(), "regression": Ridge()},
@@ -337,3 +339,25 @@ def test_a_blend_is_taken_where_it_beats_the_best(out):
     with pytest.raises(ValueError, match="search.blend: clusterings have no answers"):
         prepare(out.parent / "c", mixed()[0].select("age"), None, "clustering", {"age": "numeric"})
         settled(fresh(out.parent / "c"), {"estimator": KMeans()}, blend=2)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Two candidates, then Ctrl-C, the first time."""
+
+    times = [1]
+
+    def batches(self, space, rng):
+        yield [{"random_state": 0}, {"random_state": 1}], 1.0
+        if self.times:
+            self.times.pop()
+            raise KeyboardInterrupt
+
+
+def test_who_takes_the_best_so_far_waits_for_no_blend(out):
+    trees = {"estimator": DecisionTreeClassifier(max_features=1), "space": {"random_state": [0, 1]}}
+    with pytest.raises(KeyboardInterrupt):
+        settled(out, trees, strategy=Cut(), blend=2)
+    take_best(JOURNALS)
+    best, whole, _ = settled(fresh(out.parent, "taken"), trees, strategy=Cut(), blend=2)
+    assert best["trial"] is not None and "leaderboard" not in best and len(whole["trials"]) == 2
