@@ -32,7 +32,7 @@ test-slow: $(VENV)/.dev   ## the tests over ten seconds, and those in a browser
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n $(JOBS) -m '(slow or browser) and not airflow' $(SLOW)
 
 test-airflow: $(VENV)/.dev $(VENV)/.airflow ## the tests that need Airflow
-	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -m airflow tests/dags
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n $(JOBS) -m airflow tests/dags
 
 test-bounds: $(VENV)/.dev ## the tests of the kernels with Numba's bounds checks on, compiled apart from the others
 	@PATH="$(CURDIR)/$(BIN):$$PATH" NUMBA_BOUNDSCHECK=1 python -m pytest -n $(JOBS) tests/kernels

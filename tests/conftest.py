@@ -13,8 +13,8 @@ settings.load_profile("repeatable")
 
 
 # Tests of one of these files run in one process: those that need compiled code, which another process would
-# compile as well, and those that serve on one port.
-TOGETHER = ("tests/kernels/", "tests/models/", "tests/search/", "tests/test_docs.py")
+# compile as well, that share a standing Airflow, and those that serve on one port.
+TOGETHER = ("tests/kernels/", "tests/models/", "tests/search/", "tests/dags/", "tests/test_docs.py")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from mailbox import Mailbox
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ ROWS = [
 LIGHT = ["model=gaussian_nb", "search=none"]
 TABLE = ["data.target=y", *LIGHT]
 QUERY = "data.query='select a, b, y from sales order by a, b'"
+QUEUE = {"scheme": "redis+pubsub", "channels": ["rows"], "poll_interval": 0.5}
 # file -> what differs from: by hand, one task for all, nothing promoted
 SCHEDULES = {
     "whole": {"notify": ["team"]},
@@ -33,9 +35,10 @@ SCHEDULES = {
     "approved": {"approval": True, "promote": True},
     "late": {"approval": True, "promote": True, "deadline": "15s", "notify": ["team"]},
     "looks": {"stages": ["ingest"], "granularity": "stage", "announces": "fresh_rows"},
-    "listens": {"when": {"asset": "fresh_rows"}},
-    "arrives": {"when": {"file": "INBOX"}},
-    "hourly": {"when": "@hourly"},
+    "listens": {"when": {"asset": "fresh_rows"}, "stages": ["ingest"]},
+    "arrives": {"when": {"file": "INBOX"}, "stages": ["ingest"]},
+    "messaged": {"when": {"queue": QUEUE}, "stages": ["ingest"]},
+    "hourly": {"when": "@hourly", "stages": ["ingest"]},
     "history": {
         "when": "@daily", "as_of": True, "promote": True,
         "overrides": ["data=csv", "data.path=rows.csv", "data.known_at=seen", *TABLE],
@@ -137,7 +140,15 @@ def warehouse(folder: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def live(tmp_path_factory, told):
+def mailbox():
+    """A message queue that the triggerer listens to."""
+    with Mailbox() as queue:
+        yield queue
+        queue.shutdown()
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory, told, mailbox):
     """A project with schedules of its own, and Airflow running for it: (project, api, process)."""
     from ml_core.cli.standalone import Api
 
@@ -156,6 +167,7 @@ def live(tmp_path_factory, told):
         "PYTHONPATH": str(theirs),
         "AIRFLOW_CONN_TEAM": json.dumps({"conn_type": "http", "extra": {"url": told[0]}}),
         "AIRFLOW_CONN_POST": json.dumps({"conn_type": "smtp", "host": "mail", "password": SECRET}),
+        "AIRFLOW_CONN_REDIS_DEFAULT": "redis://{}:{}".format(*mailbox.server_address),
         "AIRFLOW_VAR_WAREHOUSE": warehouse(place / "warehouse"),
         "AIRFLOW_VAR_LEDGER": "http://127.0.0.1:9",
         "AIRFLOW_VAR_FAR_ORIGIN": str(far_origin(project, place / "far")),
@@ -173,8 +185,8 @@ def live(tmp_path_factory, told):
         assert f"http://127.0.0.1:{port}" in first, first
         patch.setenv("AIRFLOW_HOME", project.environment["AIRFLOW_HOME"])
         api = Api(f"http://127.0.0.1:{port}", patience=100)
-        wait(lambda: len(api.get("dags?limit=50")["dags"]) == len(SCHEDULES), 120)
-        api.get("pools", {"name": "two", "slots": 2})
+        wait(lambda: len(api.get("dags?limit=50")["dags"]) == len(SCHEDULES), 300)
+        wait(lambda: api.get("pools", {"name": "two", "slots": 2}))
         for name in SCHEDULES:
             patched(api, f"dags/{name}", {"is_paused": name in ("history", "hourly")})
         yield project, api, process

@@ -5,6 +5,7 @@ import json
 import secrets
 import time
 import urllib.request
+from datetime import UTC, datetime
 
 import psutil
 import pytest
@@ -15,18 +16,21 @@ OVER = ("success", "failed")
 SECRET = f"hunter2-{secrets.token_hex(8)}"  # a schedule hands it to its command, and nobody else may see it
 
 
-def wait(true, seconds):
-    """Until ``true()``; an OSError on the way counts as no."""
+def wait(true, seconds=300, pace=0.3):
+    """Until ``true()``, asked every ``pace`` seconds; an OSError on the way counts as no.
+
+    The bound is for what will never be: no test is about how long something takes.
+    """
     until = time.time() + seconds
     while time.time() < until:
         with contextlib.suppress(OSError):
             if true():
                 return
-        time.sleep(0.3)
+        time.sleep(pace)
     pytest.fail(f"not within {seconds} s")
 
 
-def patched(api, path, body):
+def patch(api, path, body):
     """The answer to PATCH /api/v2/``path``."""
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {api.token()}"}
     asked = urllib.request.Request(
@@ -36,15 +40,34 @@ def patched(api, path, body):
         return json.loads(answer.read() or "{}")
 
 
+def patched(api, path, body):
+    """The same, asked until there is an answer: a sqlite that is busy gives none."""
+    wait(lambda: patch(api, path, body))
+
+
 def start(api, dag, **conf):
-    """Trigger a DAG as its form does; the run's id."""
-    return api.get(f"dags/{dag}/dagRuns", {"logical_date": None, "conf": conf})["dag_run_id"]
+    """Trigger a DAG as its form does; the run's id, by which asking again starts no second one."""
+    run = f"manual__{datetime.now(UTC).isoformat()}"
+
+    def started():
+        with contextlib.suppress(OSError):  # a sqlite that is busy, or it is there already
+            api.get(f"dags/{dag}/dagRuns", {"dag_run_id": run, "logical_date": None, "conf": conf})
+        return api.get(f"dags/{dag}/dagRuns/{run}")
+
+    wait(started)
+    return run
 
 
-def ended(api, dag, run, seconds=400):
+def ended(api, dag, run, seconds=600):
     """Wait for a run: (its state, task -> (state, tries))."""
-    wait(lambda: api.get(f"dags/{dag}/dagRuns/{run}")["state"] in OVER, seconds)
-    return api.get(f"dags/{dag}/dagRuns/{run}")["state"], tasks(api, dag, run)
+    said = []
+
+    def over():
+        said[:] = [api.get(f"dags/{dag}/dagRuns/{run}")["state"]]
+        return said[0] in OVER
+
+    wait(over, seconds, pace=1)  # asking costs the same cores
+    return said[0], tasks(api, dag, run)
 
 
 def tasks(api, dag, run):

@@ -16,7 +16,6 @@ pytest.importorskip("airflow.sdk", reason="the extra airflow is not installed; m
 
 from ml_core import plan, schedule  # noqa: E402
 
-PARSE = ROOT / "tests/dags/parse.py"
 NAMES = sorted(path.stem for path in (ROOT / "conf/schedule").glob("*.yaml"))
 
 
@@ -187,17 +186,15 @@ def copy(folder: Path) -> Path:
     return folder
 
 
-def parsed(folder: Path) -> dict:
-    """What a fresh process says of the project's DAGs."""
-    done = subprocess.run(
-        [sys.executable, ROOT / "tests/dags/parse.py"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+@pytest.fixture
+def loaded(recipes, monkeypatch):
+    """name -> (tasks, description) of a project's DAGs, as whoever imports dags/recipes.py has them."""
+
+    def of(folder):
+        monkeypatch.setattr(recipes, "ROOT", folder)
+        return {name: (dag.task_ids, dag.description) for name, dag in recipes.load().items()}
+
+    return of
 
 
 def many(folder: Path, granularity: str) -> Path:
@@ -214,7 +211,11 @@ def many(folder: Path, granularity: str) -> Path:
 
 def test_a_parse_is_lighter_than_making_bare_tasks_and_imports_nothing_heavy(tmp_path):
     """660 tasks with edges in less time than 660 of Airflow's own without any, by turns."""
-    told = parsed(many(copy(tmp_path), "stage"))
+    folder = many(copy(tmp_path), "stage")
+    words = [sys.executable, ROOT / "tests/dags/parse.py"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
     assert len(told["dags"]) == 20 and all(len(ids) == 33 for ids, _ in told["dags"].values())
     heavy = {"mlflow", "dvc", "sklearn", "hydra", "omegaconf", "polars", "numpy", "numba", "matplotlib"}
     assert not heavy & set(told["new"]), "imported while parsing"
@@ -241,31 +242,31 @@ def test_tasks_made_lightly_are_those_that_airflow_makes(recipes, monkeypatch, a
         assert mine == theirs
 
 
-def test_a_name_that_is_no_tasks_is_made_one_and_two_that_meet_break_the_dag(tmp_path):
+def test_a_name_that_is_no_tasks_is_made_one_and_two_that_meet_break_the_dag(loaded, tmp_path):
     folder = copy(tmp_path)
     many = "stages:\n  a:\n    foreach: [%s]\n    do: {cmd: 'x ${item}', outs: ['o/${item}']}\n"
     (folder / "dvc.yaml").write_text(many % "b c, d")
-    assert parsed(folder)["dags"]["nightly"][0] == ["open", "a.b.c", "a.d", "publish", "promote"]
+    assert loaded(folder)["nightly"][0] == ["open", "a.b.c", "a.d", "publish", "promote"]
     (folder / "dvc.yaml").write_text(many % "b c, b.c")
-    ids, about = parsed(folder)["dags"]["nightly"]
+    ids, about = loaded(folder)["nightly"]
     assert ids == ["broken"] and "a.b.c" in about
 
 
-def test_a_schedule_that_is_wrong_is_a_dag_that_says_so(tmp_path):
+def test_a_schedule_that_is_wrong_is_a_dag_that_says_so(loaded, tmp_path):
     folder = copy(tmp_path)
     (folder / "conf/schedule/odd.yaml").write_text("when: 0 25 * * *\n")
     (folder / "conf/schedule/gone.yaml").write_text("stages: [tune]\npromote: false\n")
-    told = parsed(folder)["dags"]
+    told = loaded(folder)
     assert told["odd"][0] == told["gone"][0] == ["broken"]
     assert "hour is '25'; allowed are 0 to 23" in told["odd"][1]
     assert "dvc.yaml has no stage 'tune'; it has ingest" in told["gone"][1]
     assert set(NAMES) <= set(told) and told["retrain"][0] != ["broken"]
 
 
-def test_a_recipe_that_is_wrong_breaks_every_dag_with_its_reason(tmp_path):
+def test_a_recipe_that_is_wrong_breaks_every_dag_with_its_reason(loaded, tmp_path):
     folder = copy(tmp_path)
     (folder / "dvc.yaml").write_text(
         "stages:\n  a: {cmd: x, deps: [b], outs: [b]}\n  b: {cmd: x, outs: [b]}\n"
     )
-    told = parsed(folder)["dags"]
+    told = loaded(folder)
     assert all(one[0] == ["broken"] and "b is made by both a and b" in one[1] for one in told.values())
