@@ -20,6 +20,7 @@ EXCUSES = {
     "make test": "is what runs this",
     "make test-slow": "is what runs this",
     "make test-bounds": "compiles every kernel anew; .ci/run runs it",
+    "python -m pytest": "is what runs this",
     "make bench": "takes minutes; tests/test_bench.py runs a case",
     "make bench-full": "takes hours",
     "make test-airflow": "installs Airflow; .ci/run runs it",

@@ -60,10 +60,19 @@ CHANGES = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("change", "expected"), CHANGES)
-def test_exactly_what_depends_on_a_change_reruns(finished, ran, change, expected):
+def test_exactly_what_depends_on_a_change_reruns(finished, change, expected):
     change(finished)
-    assert ran(finished) == expected
-    assert ran(finished) == []
+    assert ran_by_mlcore(finished) == expected
+    assert ran_by_mlcore(finished) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("change", "expected"), [CHANGES[0], CHANGES[4], CHANGES[6]])
+def test_dvc_by_itself_reruns_the_same(finished, change, expected):
+    """Both runners let DVC tell what is stale; code, what is no step's, and params show that they agree."""
+    change(finished)
+    assert ran_by_dvc(finished) == expected
+    assert ran_by_dvc(finished) == []
 
 
 @pytest.mark.slow

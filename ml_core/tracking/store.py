@@ -33,7 +33,8 @@ QUIET = {
     "MLFLOW_UV_AUTO_DETECT": "false",
     "MLFLOW_SKIP_PIP_REQUIREMENTS_CHECK": "true",  # it would ask a package index
     "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",  # a pool would hold the database open after we are done
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    # at once: a server may close a kept connection in the very moment that it is used again
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # a server's runs would be announced amid our JSON
 }
 
@@ -149,7 +150,7 @@ def _within(patience, question, uri):
 
 @contextlib.contextmanager
 def quiet(patience: float) -> Generator[None, None, None]:
-    """While open, MLflow phones nobody, prints nothing, retries nothing; then the process is as it was."""
+    """While open, MLflow phones nobody, prints nothing, retries once; then the process is as it was."""
     wanted = QUIET | {"MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, round(patience)))}
     environment = {name: os.environ.get(name) for name in wanted}
     root, named = (
