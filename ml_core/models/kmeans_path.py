@@ -10,7 +10,8 @@ from ml_core.models import scoring
 from ml_core.models.dense import dense_rows
 from ml_core.models.kmeans_runs import fit_together, starts_of
 
-ROOM = 2e8  # bytes that labels and bounds of the runs may take at once
+ROOM = 2e8  # bytes that labels and bounds of the runs may take at once, and
+TIMES = 2  # of the rows' own bytes at most
 
 
 @threads.single
@@ -46,16 +47,19 @@ def _fitted(model, candidates, X, j):
             trials.append((i, trial))
         except (ValueError, TypeError) as error:
             _warn(candidate, j, error)
+    trials.sort(key=lambda trial: -trial[1].n_clusters)  # the longest chains of first centers hold the others
+    chains = {}
     while trials:
-        some = _batch(trials, rows.shape[0])
-        yield from _together(trials[:some], rows, candidates, j)
+        some = _batch(trials, rows)
+        yield from _together(trials[:some], (rows, chains), candidates, j)
         trials = trials[some:]
 
 
 def _together(trials, rows, candidates, j):
     """Fit trials at once, or, where one of them cannot be fitted, one after another."""
+    X, chains = rows
     try:
-        fit_together([trial for _, trial in trials], rows, None)
+        fit_together([trial for _, trial in trials], X, None, chains)
     except ValueError as error:
         if len(trials) == 1:
             _warn(candidates[trials[0][0]], j, error)
@@ -66,7 +70,8 @@ def _together(trials, rows, candidates, j):
     yield from trials
 
 
-def _batch(trials, n):
-    """How many of the trials fit in ROOM together; one at least."""
-    sizes = np.cumsum([24 * n * starts_of(trial) for _, trial in trials])
-    return max(1, int(np.searchsorted(sizes, ROOM, side="right")))
+def _batch(trials, rows):
+    """How many of the trials have room together; one at least."""
+    sizes = np.cumsum([24 * rows.shape[0] * starts_of(trial) for _, trial in trials])
+    room = min(ROOM, TIMES * 8 * rows.shape[0] * rows.shape[1])
+    return max(1, int(np.searchsorted(sizes, room, side="right")))

@@ -66,11 +66,12 @@ def checked_extent(models, X):
     return found
 
 
-def fit_together(models, X, weight):
+def fit_together(models, X, weight, chains=None):
     """Fit several unfitted models on the same rows (n, d), weight (n,) or None; each as if alone.
 
-    Passes give the same bits on either holder, so that those of all models decide which is worth it; seeds
-    do not, so that a model's own work decides.
+    ``chains``, a dict, holds first centers from one call on these rows to the next. Passes give the same bits
+    on either holder, so that those of all models decide which is worth it; seeds do not, so that a model's
+    own work decides.
     """
     found = checked_extent(models, X)
     weight = np.ones(X.shape[0]) if weight is None else weight
@@ -78,10 +79,12 @@ def fit_together(models, X, weight):
     works = [X.shape[0] * model.n_clusters * count for model, count in zip(models, counts, strict=True)]
     large, passes = [work > lloyd.LARGE for work in works], sum(works) > lloyd.LARGE
     holders = {size: lloyd.hold(X, weight, found, size, workers.count()) for size in {*large, passes}}
-    starts = [None] * len(models)
+    starts, chains = [None] * len(models), {} if chains is None else chains
     for size in sorted(set(large)):
         some = [i for i in range(len(models)) if large[i] == size]
-        made = _starts([models[i] for i in some], [counts[i] for i in some], holders[size])
+        made = _starts(
+            [models[i] for i in some], [counts[i] for i in some], holders[size], chains.setdefault(size, {})
+        )
         for i, centers in zip(some, made, strict=True):
             starts[i] = centers
     _run(models, starts, holders[passes], found.variance.mean())
@@ -130,13 +133,13 @@ def _tell(model, run, dtype, kept):
         )
 
 
-def _starts(models, counts, rows):
-    """First centers (k, d) of every start of every model; chains of seeds are shared by equal seeds."""
+def _starts(models, counts, rows, chains):
+    """First centers (k, d) of every start of every model; ``chains`` of seeds are shared by equal seeds."""
     seeds = [
         check_random_state(model.random_state).randint(np.iinfo(np.int32).max, size=count).tolist()
         for model, count in zip(models, counts, strict=True)
     ]
-    chains = _chains(models, seeds, rows)
+    _lengthen(chains, models, seeds, rows)
     return [_start(model, own, chains, rows) for model, own in zip(models, seeds, strict=True)]
 
 
@@ -166,20 +169,19 @@ def first_centers(model, X, weight, seed):
     return _start(model, [seed], chain, rows)[0]
 
 
-def _chains(models, seeds, rows):
-    """{(trim, seed): indices (k,)} for the largest k that any model needs of that chain."""
+def _lengthen(chains, models, seeds, rows):
+    """See that chains {(trim, seed): indices (k,)} holds all that the models start from."""
     longest = {}
     for model, own in zip(models, seeds, strict=True):
         for seed in own if _plus_plus(model) else []:
             key = trim_of(model), seed
-            longest[key] = max(longest.get(key, 0), model.n_clusters)
-    found = {}
+            if model.n_clusters > max(longest.get(key, 0), len(chains.get(key, ()))):
+                longest[key] = model.n_clusters
     for trim in sorted({trim for trim, _ in longest}):
         keys = [key for key in longest if key[0] == trim]
         rngs = [np.random.default_rng(seed) for _, seed in keys]
-        chains = seeding.chains(rows, max(longest[key] for key in keys), rngs, trim)
-        found.update(zip(keys, chains, strict=True))
-    return found
+        made = seeding.chains(rows, max(longest[key] for key in keys), rngs, trim)
+        chains.update(zip(keys, made, strict=True))
 
 
 def _given(centers, k, X):

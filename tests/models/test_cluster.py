@@ -370,6 +370,7 @@ def test_a_grid_that_has_little_room_is_fitted_in_parts_and_scores_the_same(monk
     X = np.random.default_rng(0).normal(size=(300, 4))
     folds = list(KFold(3).split(X))
     candidates = [{"n_clusters": k, "n_init": 2} for k in range(2, 9)]
+    monkeypatch.setattr(kmeans_path, "TIMES", 100)
     whole, sizes = KMeans(random_state=0).score_many(X, None, candidates, folds), []
     together = kmeans_path.fit_together
     monkeypatch.setattr(kmeans_path, "ROOM", 3 * 2 * 24 * 200)  # three candidates of two starts on 200 rows
