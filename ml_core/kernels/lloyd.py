@@ -8,6 +8,7 @@ column.
 
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import issparse
@@ -165,9 +166,13 @@ class Held:
 
     def __init__(self, X, weight, centre):
         self.X, self.weight, self.centre = X, weight, centre
-        self.off = X - centre
         self.slabs = slabs(len(X))
         self.square = None
+
+    @cached_property
+    def off(self):
+        """The rows about centre (n, d), made when a pass needs them."""
+        return self.X - self.centre
 
     def sweep(self, runs):
         """Label the rows for each run -> [(sums (k, d) about centre, mass (k,), labels changed)]."""

@@ -28,7 +28,7 @@ LEAVES = 700  # a leaf looked at costs as much as this many points of a scan
 
 def search(X, Q, k, metric, tree=None, n_threads=1):
     """Distances (m, k) ascending and indices (m, k); ``tree`` is what ``planted`` gave for X, or None."""
-    largest = float(max(np.abs(X).max(initial=0), np.abs(Q).max(initial=0)))
+    largest = float(max(part for whole in (X, Q) for part in (whole.max(initial=0), -whole.min(initial=0))))
     if largest > 1e140 or 0 < largest < 1e-140:
         # powers would overflow or vanish; a power of two changes no digit
         scale = 2.0 ** -np.frexp(largest)[1]
