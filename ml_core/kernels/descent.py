@@ -131,7 +131,10 @@ def _on_support(G, q, live, signs, penalty):
     system = G[np.ix_(live, live)]
     system[np.diag_indices(len(live))] += penalty.l2
     scale = 1 / np.sqrt(system.diagonal())
-    L, failed = lapack.dpotrf(system * scale * scale[:, None], lower=1)
+    system *= scale
+    system *= scale[:, None]
+    # symmetric, so that its transpose is what LAPACK calls in order: factored in place, without a copy
+    L, failed = lapack.dpotrf(system.T, lower=1, overwrite_a=1, clean=0)
     if failed or L.diagonal().min() < 1e-5:
         return None
     right = (q[live] - penalty.l1 * signs) * scale
