@@ -94,7 +94,7 @@ def test_a_server_that_falls_silent_in_the_middle_is_given_up_and_completed_late
     began = time.monotonic()
     with pytest.raises(TrackerDown, match=r"unreachable \(no answer in time at http://127"):
         Mlflow(address, "another", patience=5).record(make())
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     monkeypatch.undo()
     os.killpg(process.pid, signal.SIGCONT)
     tracker = Mlflow(address, "another", patience=30)
