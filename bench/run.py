@@ -187,8 +187,8 @@ def bound(case, name, rival):
     return value.get(rival) if isinstance(value, dict) else value
 
 
-def measure(paths, short, threads, seconds=None):
-    """Yield a row for each case, number of threads and rival.
+def measure(paths, short, threads, seconds=None, only=()):
+    """Yield a row for each case, number of threads and rival; of the rivals ``only`` where some are named.
 
     Of ``seconds``, each takes no more than its share of what is left; a row whose turn comes too late is
     ``{"late": True, ...}`` with names alone.
@@ -198,6 +198,7 @@ def measure(paths, short, threads, seconds=None):
         for path, case in ((path, side.load(path)) for path in paths)
         for n_threads in threads
         for rival in case.RIVALS
+        if not only or rival in only
     ]
     end = None if seconds is None else time.monotonic() + seconds
     for i, (path, case, rival, n_threads) in enumerate(asked):
@@ -244,6 +245,9 @@ def main(words=None):
     )
     parser.add_argument("case", nargs="*", help="names of files in bench/cases; all where none is named")
     parser.add_argument("--threads", default="1", help="such as 1,2: threads of either side")
+    parser.add_argument(
+        "--rival", action="append", default=[], help="this one alone; may be given several times"
+    )
     parser.add_argument("--short", action="store_true", help="small sizes, minutes in all")
     parser.add_argument(
         "--seconds", type=float, help=f"time for all; fewer pairs where short ({SECONDS} in the short form)"
@@ -258,10 +262,14 @@ def main(words=None):
     known = {path.stem: path for path in sorted(given.cases.glob("*.py"))}
     if strange := [name for name in given.case if name not in known]:
         parser.error(f"no case {', '.join(strange)}; there are {', '.join(known)}")
+    paths = [known[name] for name in given.case or known]
+    rivals = {rival for path in paths for rival in side.load(path).RIVALS} if given.rival else ()
+    if strange := [name for name in given.rival if name not in rivals]:
+        parser.error(f"no rival {', '.join(strange)} in these cases; there are {', '.join(sorted(rivals))}")
     good, machine = True, report.machine()
     threads = [int(count) for count in given.threads.split(",")]
     seconds = given.seconds or (SECONDS if given.short else None)
-    for row in measure([known[name] for name in given.case or known], given.short, threads, seconds):
+    for row in measure(paths, given.short, threads, seconds, given.rival):
         late = row.get("late", False)
         good &= not late and row["equal"] and (given.short or not report.misses(row))
         print(json.dumps(row) if given.json else told(row), flush=True)

@@ -243,3 +243,11 @@ def test_a_case_has_all_its_parts(path):
     assert len(kinds) == 1, "either functions or commands"
     full, short = side.sizes(case, False), side.sizes(case, True)
     assert full.keys() == short.keys() and (not full or full != short)
+
+
+def test_a_rival_can_be_named_alone(folder):
+    done = bench(folder, "sums", "--short", "--rival", "wrong")
+    assert [", wrong: NOT EQUAL" in line for line in done.stdout.splitlines()] == [True]
+    strange = bench(folder, "sums", "--rival", "nobody")
+    assert strange.returncode == 2
+    assert "no rival nobody in these cases; there are slow, wrong" in strange.stderr
