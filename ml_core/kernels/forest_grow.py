@@ -264,3 +264,22 @@ def grow(job, rules, nodes, stats, room):
     if rules.pair:
         spread(nodes, n_nodes, job, rules)
     return n_nodes
+
+
+@jit(_nrt=False)
+def line_up(nodes, stats, ordered, ordered_stats):
+    """ordered (m,), ordered_stats (m, c) = a grown tree level by level, children in the order of parents."""
+    ordered[0], end, c = nodes[0], 1, stats.shape[1]
+    for k in range(c):
+        ordered_stats[0, k] = stats[0, k]
+    for i in range(len(ordered)):
+        left = np.int64(ordered[i].left)
+        if left < 0:
+            ordered[i].left = NONE
+            continue
+        ordered[i].left = end
+        for child in (left, left + 1):
+            ordered[end] = nodes[child]
+            for k in range(c):
+                ordered_stats[end, k] = stats[child, k]
+            end += 1

@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 
+from ml_core.kernels import kept
 from ml_core.kernels.distance import POWERS, SQUARES, between, pairs, root
 from ml_core.kernels.workers import each, slices
 
@@ -22,6 +23,7 @@ TILE = 128  # queries at once in the compiled scan
 CHUNK = 1 << 20  # numbers of X held as tiles at once, 4 MB: they stay in cache, and memory bounded whatever n
 FEW = 16  # columns up to which a tree is tried
 MANY = 4000  # queries from which it may pay to grow a tree for them alone
+SCAN, TREE, COMPILER = "ml_core.kernels.scan", "ml_core.kernels.kdtree", "ml_core.kernels.jit"
 NOBODY = np.iinfo(np.int64).max  # index of an empty place: later than every point
 LEAVES = 700  # a leaf looked at costs as much as this many points of a scan
 
@@ -41,13 +43,21 @@ def search(X, Q, k, metric, tree=None, n_threads=1):
 def expect(pairs):
     """Load compiled code where searches over so many pairs in all are to come, each small by itself."""
     if pairs > SMALL / 4:
-        importlib.import_module("ml_core.kernels.scan")
+        importlib.import_module(SCAN)
+
+
+def _at_hand(metric):
+    """Whether compiled code is kept and its compiler is loaded: then a small search need not wait for it."""
+    return COMPILER in sys.modules and kept.holds("scan.scan" if metric[0] == SQUARES else "kdtree.search")
 
 
 def _search(X, Q, k, metric, tree, n_threads):
-    loaded = "ml_core.kernels.scan" in sys.modules or "ml_core.kernels.kdtree" in sys.modules
+    loaded = SCAN in sys.modules or TREE in sys.modules
     slower = {SQUARES: 1, POWERS: max(1, X.shape[1])}.get(metric[0], max(1, X.shape[1] / 8))
-    small = len(X) * len(Q) * slower <= (SMALL_LOADED if loaded else SMALL)
+    size = len(X) * len(Q) * slower
+    if SMALL_LOADED < size <= SMALL:
+        loaded = loaded or _at_hand(metric)
+    small = size <= (SMALL_LOADED if loaded else SMALL)
     if small and (tree is None or not loaded):
         return _small(X, Q, k, metric, n_threads)
     if tree is None and X.shape[1] <= FEW and len(Q) >= MANY:

@@ -11,20 +11,23 @@ import numpy as np
 
 from ml_core.kernels import forest_records as records
 from ml_core.kernels import workers
-from ml_core.kernels.trees import Trees, join, side_by_side
+from ml_core.kernels.trees import Trees, join
 from ml_core.models import forest_job
 from ml_core.models.forest_job import Grown, Limits, Target
 
 LARGE = 1 << 16  # rows from which on a single tree is shared out
 SHARES = 8
 ENTRIES = 1 << 17  # rows of all trees that NumPy takes down at once
+KEPT = 1 << 26  # bytes of drawn rows that are kept for the fits to come
+NODES = 1 << 15  # that are described at once: many small trees by one pass
 
 
 @dataclass
 class Draw:
     """Which rows a tree is grown on: all with their weights (n,), or ``count`` draws by them.
 
-    counted: whether rows are drawn; balance: whether classes then weigh alike.
+    counted: whether rows are drawn; balance: whether classes then weigh alike; kept: what trees began with,
+    for the fits to come that draw alike.
     """
 
     n: int
@@ -32,6 +35,7 @@ class Draw:
     counted: bool = False
     count: int = 0
     balance: bool = False
+    kept: dict | None = None
 
     def of(self, seed, target):
         """Weights (n,) float64 of the tree with this seed; 0 where it does not see a row."""
@@ -51,6 +55,18 @@ class Draw:
             )
             times *= share[target.what]
         return times
+
+    def packed(self, seed, target, shift):
+        """The tree's rows as ``forest_job.packed`` has them, its own to reorder."""
+        if self.kept is None or not self.counted:
+            return forest_job.packed(target, self.of(seed, target), shift)
+        if seed not in self.kept:
+            began = forest_job.packed(target, self.of(seed, target), shift)
+            if (len(self.kept) + 1) * sum(part.nbytes for part in began[:3]) > KEPT:
+                return began
+            self.kept[seed] = began
+        rows, what, weight, sums, unit = self.kept[seed]
+        return rows.copy(), what.copy(), weight.copy(), sums, unit
 
 
 @dataclass
@@ -103,18 +119,16 @@ def _grow_plainly(ground, seeds):
 
 def _level_by_level(nodes, sums):
     """A tree's nodes and sums level by level, children in the order of parents, as NumPy grows them."""
-    left = nodes["left"]
-    order, new = side_by_side(left, left + 1)
-    words = records.NODE.itemsize // 8  # a row of numbers is copied faster than a record
-    nodes = nodes.view(np.int64).reshape(-1, words)[order].reshape(-1).view(records.NODE)
-    sums = sums[order]
-    nodes["left"] = np.where(nodes["left"] >= 0, new, records.NONE)
-    return nodes, sums
+    from ml_core.kernels.forest_grow import line_up
+
+    ordered, ordered_sums = np.empty(len(nodes), nodes.dtype), np.empty(sums.shape, sums.dtype)
+    line_up(nodes, sums, ordered, ordered_sums)
+    return ordered, ordered_sums
 
 
 def _start(ground, seed):
     target, shift = ground.target, ground.shift
-    rows, what, weight, sums, unit = forest_job.packed(target, ground.draw.of(seed, target), shift)
+    rows, what, weight, sums, unit = ground.draw.packed(seed, target, shift)
     total = int((sums if target.q else sums[1:]).sum()) & ((1 << shift) - 1)
     rules = forest_job.rules_of(ground.limits, target, shift, total)
     columns = ground.columns
@@ -171,23 +185,37 @@ def _spliced(top, top_sums, places, parts):
 
 def trees_of(grown, ground, bins):
     """[Grown] -> Trees and what else is known of their nodes: gain, weight (m,) float64, rows (m,) int32."""
-    flat, facts = [], []
-    for one in grown:
-        nodes, m = one.nodes, len(one.nodes)
-        value, weight, gain = forest_job.described(one, ground.target, ground.limits.criterion)
-        leaf = nodes["left"] < 0
-        column = np.where(leaf, 0, nodes["column"]).astype(np.int32)
-        cut = np.where(leaf, 0, nodes["cut"]).astype(np.uint8)
-        threshold = np.where(leaf, 0.0, bins.thresholds(column, cut.astype(np.int64)))
-        left = np.where(leaf, np.arange(m), nodes["left"]).astype(np.int32)
-        missing_left = ~leaf & (nodes["missing_left"] == 1)
-        flat.append(
-            Trees(
-                column, cut, threshold, left, missing_left, np.full(m, -1, np.int32),
-                np.zeros((0, 4), np.uint64), value, np.array([0, m]), np.zeros(1, np.int32),
-            )
-        )  # fmt: skip
-        facts.append((np.where(leaf, 0.0, gain), weight, nodes["rows"].astype(np.int32)))
-    whole = join(flat, ground.target.q or 1)
+    flat, facts, some, size = [], [], [], 0
+    for i, one in enumerate(grown):
+        some.append(one)
+        size += len(one.nodes)
+        if size >= NODES or i == len(grown) - 1:
+            trees, own = _described(some, ground, bins)
+            flat.append(trees)
+            facts.append(own)
+            some, size = [], 0
     gain, weight, rows = (np.concatenate(some) for some in zip(*facts, strict=True))
-    return whole, {"gain": gain, "weight": weight, "rows": rows}
+    return join(flat, ground.target.q or 1), {"gain": gain, "weight": weight, "rows": rows}
+
+
+def _described(some, ground, bins):
+    """As ``trees_of``, of trees few enough for one pass: Trees, (gain, weight, rows)."""
+    sizes = np.array([len(one.nodes) for one in some])
+    start = np.concatenate([[0], np.cumsum(sizes)])
+    words = records.NODE.itemsize // 8  # rows of numbers are copied faster than records
+    nodes = np.concatenate([one.nodes.view(np.int64).reshape(-1, words) for one in some])
+    nodes = nodes.reshape(-1).view(records.NODE)
+    sums = np.concatenate([one.sums for one in some])
+    whole = Grown(nodes, sums, np.repeat([one.unit for one in some], sizes), ground.shift)
+    value, weight, gain = forest_job.described(whole, ground.target, ground.limits.criterion)
+    leaf, m = nodes["left"] < 0, len(nodes)
+    column = np.where(leaf, 0, nodes["column"]).astype(np.int32)
+    cut = np.where(leaf, 0, nodes["cut"]).astype(np.uint8)
+    threshold = np.where(leaf, 0.0, bins.thresholds(column, cut.astype(np.int64)))
+    left = np.where(leaf, np.arange(m) - np.repeat(start[:-1], sizes), nodes["left"]).astype(np.int32)
+    missing_left = ~leaf & (nodes["missing_left"] == 1)
+    trees = Trees(
+        column, cut, threshold, left, missing_left, np.full(m, -1, np.int32),
+        np.zeros((0, 4), np.uint64), value, start, np.zeros(len(some), np.int32),
+    )  # fmt: skip
+    return trees, (np.where(leaf, 0.0, gain), weight, nodes["rows"].astype(np.int32))

@@ -17,21 +17,20 @@ from ml_core.models.ensemble import Ensemble
 
 STOPS = ("max_depth", "min_samples_split", "min_impurity_decrease", "ccp_alpha")
 LOOSE = {"max_depth": None, "min_samples_split": 2, "min_impurity_decrease": 0.0, "ccp_alpha": 0.0}
+DRAWS = ("random_state", "bootstrap", "max_samples", "class_weight", "criterion")  # what a tree begins with
 APART = ("warm_start", "oob_score", "keep_targets")  # each fit for itself
 
 
 def score_grid(self, X, y, candidates, folds, scorer=None):
     """Scores (candidates, folds), equal to one fit at a time; see ``models.scoring`` for the words."""
     scores = np.full((len(candidates), len(folds)), np.nan)
-    for group in _groups(self, candidates):
-        for j, (train, test) in enumerate(folds):
+    groups = _groups(self, candidates)
+    for j, (train, test) in enumerate(folds if groups else []):
+        parts = [scoring.rows_of(part, rows) for rows in (train, test) for part in (X, y)]
+        drawn = {}
+        for group in groups:
             try:
-                _score_fold(
-                    group,
-                    [scoring.rows_of(part, rows) for rows in (train, test) for part in (X, y)],
-                    scorer,
-                    scores[:, j],
-                )
+                _score_fold(group, parts, scorer, (scores[:, j], drawn))
             except (ValueError, TypeError):
                 continue  # one fit at a time says why
     return scoring.score_rest(self, (X, y), (candidates, folds), scorer, scores)
@@ -60,23 +59,28 @@ def _seeded(trial):
     return isinstance(trial.random_state, int | np.integer)
 
 
-def _score_fold(group, parts, scorer, scores):
-    """scores (candidates,)[those of the group] on one fold; parts: X, y to fit on, X, y held out."""
-    X, y, held, truth = parts
-    first = group[0][1]
+def _score_fold(group, parts, scorer, found):
+    """Scores of a group on one fold; parts: X, y to fit on, X, y held out.
+
+    found: (scores (candidates,), to be filled where the group's are; {draws: what trees began with}).
+    """
+    (X, y, held, truth), (scores, drawn), first = parts, found, group[0][1]
     loose = clone(first)
     if first.max_leaf_nodes is None:
         loose.set_params(**LOOSE | _loosest_depth(group))
     if hasattr(first, "n_estimators"):
         loose.set_params(n_estimators=max(trial.n_estimators for _, trial in group))
     loose._keep_grown = True
+    draws = repr([getattr(first, name, None) for name in DRAWS])
+    loose._drawn = drawn.setdefault(draws, {})
     loose.fit(X, y)
     grown, ground = loose.__dict__.pop("_grown")
-    kept = {}
+    as_grown = tuple(getattr(loose, name) for name in STOPS)
+    kept = {as_grown: (loose._ensemble.trees, loose._facts)}
     for i, trial in group:
         key = tuple(getattr(trial, name) for name in STOPS)
         if trial.max_leaf_nodes is not None:
-            kept[key] = loose._ensemble.trees, loose._facts
+            key = as_grown
         elif key not in kept:
             own = [_cut(one, ground, trial) for one in grown]
             kept[key] = forest_fit.trees_of(own, ground, loose._ensemble.bins)

@@ -187,7 +187,8 @@ def learn_forest(model, data, random):
     if model.max_samples is not None and not model.bootstrap:
         raise ValueError("max_samples needs bootstrap=True; without, every tree takes all rows")
     balance = getattr(model, "class_weight", None) == "balanced_subsample"
-    draw = Draw(len(X), weight, model.bootstrap, draws_of(model, len(X), weight), balance)
+    kept = model.__dict__.pop("_drawn", None)
+    draw = Draw(len(X), weight, model.bootstrap, draws_of(model, len(X), weight), balance, kept)
     seeds = seeds_of(model.random_state, model.n_estimators, done)
     codes, ground = learn(model, (X, y), draw, seeds, random)
     model.max_features_ = ground.limits.columns

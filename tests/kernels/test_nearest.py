@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -137,3 +139,17 @@ def test_chunks_of_a_scan_add_up(monkeypatch):
     monkeypatch.setattr(nearest, "CHUNK", 5 * 256 * 2)
     for ours, theirs in zip(nearest._scan(X, Q, 6, 2), whole, strict=True):
         assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_small_search_takes_compiled_code_that_is_kept_where_its_compiler_is_loaded(kept, monkeypatch):
+    for name in (nearest.SCAN, nearest.TREE):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, nearest.COMPILER, nearest)
+    monkeypatch.setattr(nearest.kept, "holds", lambda name: kept and name == "scan.scan")
+    for name in ("_scan", "_small"):
+        best = name, np.zeros((1, 1)), np.zeros((1, 1))
+        monkeypatch.setattr(nearest, name, lambda *words, best=best: best)
+    X = np.zeros((1100, 20))
+    assert nearest._search(X, X, 1, EUCLID, None, 1)[0] == ("_scan" if kept else "_small")
+    assert nearest._search(X[:50], X, 1, EUCLID, None, 1)[0] == "_small"

@@ -11,6 +11,7 @@ from sklearn import ensemble, tree
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from ml_core.kernels import workers
+from ml_core.models import forest_fit
 from ml_core.models.extra_trees import ExtraTreesClassifier, ExtraTreesRegressor
 from ml_core.models.forest import RandomForestClassifier, RandomForestRegressor
 from ml_core.models.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -256,3 +257,31 @@ def test_a_class_weight_is_a_weight_of_its_rows():
         warnings.simplefilter("error")
         for given_weight in ("balanced", "balanced_subsample"):
             assert few(RandomForestClassifier, class_weight=given_weight).fit(X, y).score(X, y) > 0.8
+
+
+@pytest.mark.parametrize("room", [1 << 26, 50_000, 0])
+@pytest.mark.parametrize("kind", [RandomForestClassifier, ExtraTreesRegressor])
+def test_a_grid_that_shares_its_draws_equals_one_fit_at_a_time(kind, room, monkeypatch):
+    monkeypatch.setattr(forest_fit, "KEPT", room)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4))
+    y = (X[:, 0] + rng.normal(size=200) > 0).astype(int) + (X[:, 1] > 1)
+    criterion = "entropy" if kind is RandomForestClassifier else "poisson"
+    candidates = [
+        {"min_samples_leaf": 1, "max_depth": 3},
+        {"min_samples_leaf": 5},
+        {"max_features": 2, "n_estimators": 3},
+        {"max_samples": 0.5, "bootstrap": True},
+        {"min_samples_leaf": 2, "max_samples": 0.5, "bootstrap": True},
+        {"criterion": criterion},
+        {"criterion": criterion, "ccp_alpha": 0.01},
+        {"random_state": 7, "max_leaf_nodes": 6},
+    ]
+    model, rows = few(kind), np.arange(200)
+    folds = [(rows[:140], rows[140:]), (rows[60:], rows[:60])]
+    found = model.score_many(X, y, candidates, folds, None)
+    alone = [
+        [kind(**model.get_params() | own).fit(X[a], y[a]).score(X[b], y[b]) for a, b in folds]
+        for own in candidates
+    ]
+    assert_array_equal(found, alone)
