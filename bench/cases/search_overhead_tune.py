@@ -2,8 +2,8 @@
 
 Both judge 5 folds of a model whose fit does nothing: ours with its journal, Tune with a Ray that is there
 before the clock starts and workers that are used again; what our first search imports is there as well, since
-twenty trials do not dilute it as the three hundred of search_overhead do. Equal: as many finished trials, and ours under 1 ms
-of CPU for each.
+twenty trials do not dilute it as the three hundred of search_overhead do. Equal: as many finished trials, and
+ours under 1 ms of CPU for each.
 """
 
 import os
