@@ -24,10 +24,10 @@ gives no ratio. `make bench` repeats them at small sizes, `make bench-full` at t
 
 What a row claims is marked: **goal** where its ratio reaches the goal, *floor* where it reaches the floor, a
 miss in capitals; the ratio that counts is that of CPU seconds on one thread and of wall seconds on more.
-Memory is the most that the data and the work held together, MB, after a first run; where ours is over 1.5
-times the rival's (and 16 MB over it), that is a miss as well. The whole process, libraries included, stands
-beside it: ours loads Numba where a case is large enough for compiled kernels, about 120 MB, as much whatever
-the data.
+Memory is the most that the data and the work held together, MB, after a first run, what the largest of its
+worker processes took included; where ours is over 1.5 times the rival's (and 16 MB over it), that is a miss
+as well. The whole process, libraries included, stands beside it: ours loads Numba where a case is large
+enough for compiled kernels, about 120 MB, as much whatever the data.
 
 ![ratios](numbers.svg)
 """

@@ -82,7 +82,7 @@ def serve(case, names, short, answer):
     for line in sys.stdin:
         gc.collect()
         before = memory.held()
-        memory.forget_peak()
+        workers = memory.forget_peak()
         wall, cpu = time.perf_counter(), cpu_seconds()
         for _ in range(times):
             result = run(data)
@@ -92,7 +92,8 @@ def serve(case, names, short, answer):
         if line.strip():
             Path(line.strip()).write_bytes(pickle.dumps(result))
         del result
-        answer(told | {"peak": peak, "memory": None if held is None else size + peak - before})
+        taken = None if held is None else size + peak - before + memory.peak_of_workers(workers)
+        answer(told | {"peak": peak, "memory": taken})
 
 
 def judge(case, short, mine, theirs):

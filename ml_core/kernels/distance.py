@@ -8,6 +8,7 @@ the same bits.
 import numpy as np
 
 SQUARES, SUMS, LARGEST, POWERS = range(4)  # squares, absolutes, their maximum, their p-th powers
+LEAF = 32  # points side by side in a leaf of the compiled search tree
 
 
 def add(total, step, metric):

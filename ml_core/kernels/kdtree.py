@@ -3,19 +3,20 @@
 Letters: n points, m queries, d columns, k neighbours, L levels. Node i has the children 2i + 1 and 2i + 2;
 the last 2**L nodes are leaves of at most LEAF points, side by side, column after column: a leaf is one
 vector loop. A box's distance adds the same terms in the same order as a point's, and rounding keeps order:
-no point in a box can come out nearer than its box, and no slack is needed.
+no point in a box can come out nearer than its box, and no slack is needed. Points and boxes keep the type
+of X, and indices are as small as n allows; queries are float64, and so is every distance.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from ml_core.kernels.distance import LARGEST, POWERS, SQUARES, SUMS
+from ml_core.kernels.distance import LARGEST, LEAF, POWERS, SQUARES, SUMS
 from ml_core.kernels.heap import push, settle
 from ml_core.kernels.jit import jit
 
-LEAF = 32
-NONE = np.iinfo(np.int64).max  # index of nobody: later than every point
+NEAR = 8  # levels whose rows, some thousands, stay in cache while all of them are divided
+NONE = -1  # index of nobody
 
 
 class Tree(NamedTuple):
@@ -35,59 +36,75 @@ def plant(X, share):
     while n > LEAF << levels:
         levels += 1
     leaves, nodes = 1 << levels, (2 << levels) - 1
+    index = np.int32 if n <= np.iinfo(np.int32).max else np.int64
     tree = Tree(
-        np.empty((nodes, d)),
-        np.empty((nodes, d)),
-        np.empty(nodes, np.int64),
-        np.zeros((leaves, d, LEAF)),
-        np.full((leaves, LEAF), NONE),
+        np.empty((nodes, d), X.dtype),
+        np.empty((nodes, d), X.dtype),
+        np.empty(nodes, index),
+        np.empty((leaves, d, LEAF), X.dtype),
+        np.full((leaves, LEAF), NONE, index),
     )
     cut = np.zeros((nodes, 2), np.int64)
     cut[0] = 0, n
-    work = cut, np.array(X, np.float64, order="C"), np.arange(n)
+    room = tree.points.reshape(-1)  # values to divide by, until the points come
+    work = cut, np.ascontiguousarray(X), np.arange(n, dtype=index), room
     top = min(levels, 3)  # eight subtrees to share out
-    divide(tree, work, 0, top)
+    divide(work, 0, top)
     jobs = range((1 << top) - 1, (2 << top) - 1)
-    share(lambda root: divide(tree, work, root, levels - top), jobs)
+    share(lambda root: divide(work, root, levels - top), jobs)
     share(lambda root: wrap(tree, work, root, levels - top), jobs)
     wrap(tree, work, 0, top)
     return tree
 
 
 @jit()
-def divide(tree, work, root, levels):
-    """Halve the rows of each node under ``root``, ``levels`` deep, across the column of largest spread."""
-    cut, rows, order = work
+def divide(work, root, levels):
+    """Halve the rows of each node under ``root``, ``levels`` deep, the last of them subtree by subtree."""
+    upper = max(levels - NEAR, 0)
+    divide_levels(work, root, upper)
+    for node in range(((root + 1) << upper) - 1, ((root + 2) << upper) - 1):
+        divide_levels(work, node, levels - upper)
+
+
+@jit()
+def divide_levels(work, root, levels):
+    """Halve level by level, each node across the column of largest spread."""
+    cut, X, order, room = work
     for level in range(levels):
         for node in range(((root + 1) << level) - 1, ((root + 2) << level) - 1):
             start, stop = cut[node]
             middle = (start + stop) // 2
-            halve(rows[start:stop], order[start:stop], middle - start, widest(rows[start:stop]))
+            widest(X, order[start:stop], room[start:stop])
+            halve(room[start:stop], order[start:stop], middle - start)
             cut[2 * node + 1] = start, middle
             cut[2 * node + 2] = middle, stop
 
 
 @jit()
-def widest(rows):
-    """Column of largest spread, of some rows where there are many: the boxes are exact whatever it is."""
-    step = max(1, len(rows) // 512)
+def widest(X, order, values):
+    """Fill in the values of rows ``order`` in the column of largest spread.
+
+    Of some rows where there are many: the boxes are exact whatever column it is.
+    """
+    step = max(1, len(order) // 64)
     best, axis = -1.0, 0
-    for k in range(rows.shape[1]):
-        low = high = rows[0, k]
-        for i in range(0, len(rows), step):
-            low = min(low, rows[i, k])
-            high = max(high, rows[i, k])
+    for k in range(X.shape[1]):
+        low = high = X[order[0], k]
+        for i in range(0, len(order), step):
+            low = min(low, X[order[i], k])
+            high = max(high, X[order[i], k])
         if high - low > best:
             best, axis = high - low, k
-    return axis
+    for i in range(len(order)):
+        values[i] = X[order[i], axis]
 
 
 @jit()
-def halve(rows, order, middle, axis):
+def halve(values, order, middle):
     """Reorder so that nothing before ``middle`` is larger than what follows (Hoare's quickselect)."""
     left, right = 0, len(order) - 1
     while left < right:
-        i, j = part(rows, order, axis, (left, right))
+        i, j = part(values, order, left, right)
         if middle <= j:
             right = j
         elif middle >= i:
@@ -97,20 +114,19 @@ def halve(rows, order, middle, axis):
 
 
 @jit()
-def part(rows, order, axis, ends):
-    """Bring the smaller rows of ends = (left, right) before the larger -> where the halves start and end."""
-    i, j = ends
-    a, b, c = rows[i, axis], rows[(i + j) // 2, axis], rows[j, axis]
+def part(values, order, left, right):
+    """Bring smaller values before larger ones, from left to right -> where the halves start and end."""
+    i, j = left, right
+    a, b, c = values[i], values[(i + j) // 2], values[j]
     pivot = max(min(a, b), min(max(a, b), c))
     while i <= j:
-        while rows[i, axis] < pivot:
+        while values[i] < pivot:
             i += 1
-        while rows[j, axis] > pivot:
+        while values[j] > pivot:
             j -= 1
         if i <= j:
             order[i], order[j] = order[j], order[i]
-            for k in range(rows.shape[1]):
-                rows[i, k], rows[j, k] = rows[j, k], rows[i, k]
+            values[i], values[j] = values[j], values[i]
             i += 1
             j -= 1
     return i, j
@@ -119,15 +135,17 @@ def part(rows, order, axis, ends):
 @jit()
 def hang(tree, work, node, leaf):
     """Fill a leaf and its box."""
-    cut, rows, order = work
+    cut, X, order, _ = work
     start, stop = cut[node]
     tree.least[node] = order[start:stop].min()
     tree.member[leaf, : stop - start] = order[start:stop]
-    for k in range(rows.shape[1]):
-        for j in range(stop - start):
-            tree.points[leaf, k, j] = rows[start + j, k]
-        tree.low[node, k] = rows[start:stop, k].min()
-        tree.high[node, k] = rows[start:stop, k].max()
+    tree.points[leaf] = 0
+    for j in range(stop - start):
+        for k in range(X.shape[1]):
+            tree.points[leaf, k, j] = X[order[start + j], k]
+    for k in range(X.shape[1]):
+        tree.low[node, k] = tree.points[leaf, k, : stop - start].min()
+        tree.high[node, k] = tree.points[leaf, k, : stop - start].max()
 
 
 @jit()

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ml_core.kernels.distance import LEAF
+
 
 def check(model):
     """ValueError when a tree or a search tree anywhere in ``model`` points outside of itself."""
@@ -25,6 +27,8 @@ def check(model):
         else:
             if hasattr(thing, "_predictors") and hasattr(thing, "_n_features"):
                 _boosting(thing)
+            if getattr(thing, "_tree", None) is not None and hasattr(thing, "_points"):
+                _boxes(thing)
             waiting += getattr(thing, "__dict__", {}).values()
 
 
@@ -62,3 +66,12 @@ def _neighbours(tree):
     data, order, nodes, _ = (np.asarray(part) for part in tree.get_arrays())
     _must((order >= 0) & (order < len(data)), "a search tree")
     _must((nodes["idx_start"] >= 0) & (nodes["idx_end"] <= len(data)), "a search tree")
+
+
+def _boxes(model):
+    """Our own search tree: children are counted, not stored, so that the sizes have to fit each other."""
+    low, high, least, points, member = model._tree
+    leaves, (n, d) = len(points), model._points.shape
+    whole = leaves & (leaves - 1) == 0 < leaves and low.shape == high.shape == (2 * leaves - 1, d)
+    _must(whole and len(least) == len(low) and points.shape == (leaves, d, LEAF), "a search tree")
+    _must(member.shape == (leaves, LEAF) and ((member >= -1) & (member < n)).all(), "a search tree")

@@ -27,7 +27,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
 from ml_core.features.columns import Columns
-from ml_core.models import file
+from ml_core.models import file, neighbors
 
 X, y = load_iris(return_X_y=True)
 NAMES = load_iris().target_names.astype(object)[y]
@@ -87,7 +87,7 @@ import sys, hashlib
 sys.path.insert(0, "tests/models")
 junk = [bytes(i) for i in range(int(sys.argv[1]) * 1000)]      # other addresses, other garbage in memory
 from test_file import MODELS, fitted
-from ml_core.models import file
+from ml_core.models import file, neighbors
 for name in MODELS:
     if name != "kmeans":       # its sums depend on the threads: the train step holds it at one
         print(name, hashlib.sha256(file.dumps(fitted(name))).hexdigest())
@@ -289,6 +289,17 @@ def test_indices_that_would_crash_the_process_are_refused(name, field, value, wh
 
     with pytest.raises(ValueError, match=f"{what} points outside of itself"):
         file.loads(rewritten(file.dumps(fitted(name)), spoil))
+
+
+@pytest.mark.parametrize("part", range(5))
+def test_a_search_tree_of_ours_must_fit_its_points(part):
+    model = neighbors.KNeighborsClassifier(algorithm="kd_tree").fit(X, y)
+    assert_array_equal(file.loads(file.dumps(model)).predict(X), model.predict(X))
+    tree = list(model._tree)
+    tree[part] = np.where(tree[part] == 0, len(X), tree[part]) if part == 4 else tree[part][:-1]
+    model._tree = tuple(tree)
+    with pytest.raises(ValueError, match="a search tree points outside of itself"):
+        file.loads(file.dumps(model))
 
 
 def test_compressed_members_are_refused():
