@@ -23,6 +23,7 @@ from ml_core.models.names import categorical_mask, read
 
 # seconds NumPy takes, on one core: for a node; for a bin of a node's column; for a value of one row, a level
 NODE, BIN, CELL, LEVELS = 2e-4, 2e-8, 3e-8, 3e-7
+NODES = 1 << 14  # of trees, made into flat arrays at once
 
 
 @dataclass
@@ -146,7 +147,7 @@ def watch_of(model, problem, coded, kernels):
 def run(model, rounds, watch):
     """Add rounds up to max_iter, or until the watch says stop."""
     q, kernels, old = rounds.loss.q, rounds.kernels, model._ensemble
-    done, grown = len(old.trees.output) // q, []
+    done, grown, flat = len(old.trees.output) // q, [], []
     if model.max_iter < done:
         raise ValueError(f"max_iter={model.max_iter} must be >= the {done} rounds a warm start goes on from")
     rounds.raw[:] = model._start
@@ -161,13 +162,17 @@ def run(model, rounds, watch):
         new = rounds.step(number)
         grown += new
         if watch and watch.codes is not None:
-            Ensemble(old.bins, join([one.tree for one in new]), q).add_coded(watch.codes, seen, kernels)
-        if watch and watch.tell(seen):
+            Ensemble(old.bins, rounds.trees(new)[0], q).add_coded(watch.codes, seen, kernels)
+        stop = watch and watch.tell(seen)
+        if stop or number == model.max_iter - 1 or sum(len(one.nodes) for one in grown) >= NODES:
+            flat.append(rounds.trees(grown))
+            grown = []
+        if stop:
             break
-    trees = join([old.trees, *(one.tree for one in grown)])
+    trees = join([old.trees, *(own for own, _, _ in flat)])
     model._ensemble = Ensemble(old.bins, trees, q)
-    model._gain = np.concatenate([model._gain, *(one.gain for one in grown)])
-    model._rows = np.concatenate([model._rows, *(one.rows for one in grown)])
+    model._gain = np.concatenate([model._gain, *(gain for _, gain, _ in flat)])
+    model._rows = np.concatenate([model._rows, *(rows for _, _, rows in flat)])
     model._scores = watch.scores if watch else []
     held = watch is not None and watch.codes is not None
     model.validation_score_ = np.array(model._scores if held else [])

@@ -1,5 +1,7 @@
 """The rounds of boosting: gradients, a tree a class, its leaves' values onto the raw prediction.
 
+Trees stay as the kernels left them until many are made into flat arrays by one pass.
+
 Letters: n rows, d columns, q columns of raw, m nodes of a tree.
 """
 
@@ -18,11 +20,11 @@ POOL = 1 << 28  # bytes of histograms kept at once; beyond them a leaf's histogr
 
 @dataclass
 class Grown:
-    """One tree (Trees), and its nodes' gain and number of rows, (m,) each."""
+    """One tree: nodes (m,) as records, their values (m,) shrunk by the learning rate, the column of raw."""
 
-    tree: Trees
-    gain: np.ndarray
-    rows: np.ndarray
+    nodes: np.ndarray
+    values: np.ndarray
+    column: int
 
 
 class Rounds:
@@ -80,8 +82,8 @@ class Rounds:
                 self.renew(job, nodes, bend)
             elif self.levels:
                 self.kernels.settle_leaves(gradient[k], hessian[k], job.rows, nodes, job.rules)
-            grown.append(self.keep(nodes, k))
-            self.move(job, nodes, grown[-1], k)
+            grown.append(Grown(nodes.copy(), nodes["value"] * self.learning_rate, k))
+            self.move(job, grown[-1])
         return grown
 
     def pack(self, gradient, hessian, mass, number):
@@ -109,32 +111,37 @@ class Rounds:
             value = self.loss.leaf(self.y[rows] - self.raw[rows, 0], weights, bend)
             node["value"] = min(max(value, node["low"]), node["high"])
 
-    def keep(self, nodes, k):
-        """A tree for column k of raw, its values shrunk by the learning rate."""
+    def trees(self, grown):
+        """[Grown] -> Trees, and their nodes' gain and number of rows (m,)."""
+        nodes = np.concatenate([one.nodes for one in grown])
+        start = np.cumsum([0, *(len(one.nodes) for one in grown)])
         inner, column = nodes["left"] > 0, np.maximum(nodes["column"], 0)
         sets = inner & self.bins.categorical[column]
         numeric = inner & ~sets
-        cut, m = np.where(numeric, nodes["cut"], 0), len(nodes)
-        tree = Trees(
+        cut, place = np.where(numeric, nodes["cut"], 0), np.arange(len(nodes))
+        place -= np.repeat(start[:-1], np.diff(start))
+        trees = Trees(
             column=np.where(inner, column, 0).astype(np.int32),
             cut=cut.astype(np.uint8),
             threshold=np.where(numeric, self.bins.thresholds(column, cut), np.nan),
-            left=np.where(inner, nodes["left"], np.arange(m)).astype(np.int32),
+            left=np.where(inner, nodes["left"], place).astype(np.int32),
             missing_left=nodes["missing"].astype(bool) & inner,
             set_of=np.where(sets, np.cumsum(sets) - 1, -1).astype(np.int32),
             sets=nodes["bits"][sets].copy(),
-            value=(nodes["value"] * self.learning_rate)[:, None],
-            start=np.array([0, m]),
-            output=np.array([k], np.int32),
+            value=np.concatenate([one.values for one in grown])[:, None],
+            start=start,
+            output=np.array([one.column for one in grown], np.int32),
         )
-        return Grown(tree, np.where(inner, nodes["gain"], 0.0), nodes["rows"].copy())
+        return trees, np.where(inner, nodes["gain"], 0.0), nodes["rows"].copy()
 
-    def move(self, job, nodes, grown, k):
-        """Add a new tree's values to raw[:, k]."""
+    def move(self, job, grown):
+        """Add a new tree's values to its column of raw."""
+        nodes, k = grown.nodes, grown.column
         if len(job.rows) == len(self.codes):
-            self.kernels.add_leaves(self.raw[:, k], job.rows, job.nodes, len(nodes), grown.tree.value[:, 0])
+            self.kernels.add_leaves(self.raw[:, k], job.rows, job.nodes, len(nodes), grown.values)
         else:
-            Ensemble(self.bins, grown.tree, self.loss.q).add_coded(self.codes, self.raw, self.kernels)
+            own = Ensemble(self.bins, self.trees([grown])[0], self.loss.q)
+            own.add_coded(self.codes, self.raw, self.kernels)
 
 
 def _nodes(most, groups):
