@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from ml_core.models import forest_methods as methods
 from ml_core.models.forest_estimator import CLASSES, VALUES, fit_classes, fit_values
-from ml_core.models.forest_grid import score_grid
+from ml_core.models.forest_grid import score_grid, score_out_of_bag
 from ml_core.models.forest_quantiles import predict_or_quantiles
 from ml_core.models.tree import trees_apart
 
@@ -64,6 +64,7 @@ class RandomForestClassifier(ClassifierMixin, BaseEstimator):
     predict_proba = methods.predict_proba
     predict_log_proba = methods.predict_log_proba
     score_many = score_grid
+    score_out_of_bag = score_out_of_bag
 
     def __init__(
         self, n_estimators=100, *, criterion="gini", max_depth=None, min_samples_split=2,
@@ -121,6 +122,7 @@ class RandomForestRegressor(RegressorMixin, BaseEstimator):
     apply = methods.apply
     predict = predict_or_quantiles
     score_many = score_grid
+    score_out_of_bag = score_out_of_bag
 
     def __init__(
         self, n_estimators=100, *, criterion="squared_error", max_depth=None, min_samples_split=2,

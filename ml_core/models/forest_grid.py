@@ -8,6 +8,7 @@ splits above it alone, so one tree of the loosest limits, cut back, is each of t
 """
 
 import copy
+import warnings
 
 import numpy as np
 from sklearn.base import clone
@@ -24,7 +25,7 @@ APART = ("warm_start", "oob_score", "keep_targets")  # each fit for itself
 def score_grid(self, X, y, candidates, folds, scorer=None):
     """Scores (candidates, folds), equal to one fit at a time; see ``models.scoring`` for the words."""
     scores = np.full((len(candidates), len(folds)), np.nan)
-    groups = _groups(self, candidates)
+    groups = _groups(_trials(self, candidates)[0])
     for j, (train, test) in enumerate(folds if groups else []):
         parts = [scoring.rows_of(part, rows) for rows in (train, test) for part in (X, y)]
         drawn = {}
@@ -36,21 +37,67 @@ def score_grid(self, X, y, candidates, folds, scorer=None):
     return scoring.score_rest(self, (X, y), (candidates, folds), scorer, scores)
 
 
-def _groups(model, candidates):
-    """[[(index, trial)]] of candidates that can share their trees, in the order of candidates."""
-    found = {}
+def score_out_of_bag(self, X, y, candidates, scorer=None):
+    """Scores (candidates,) without folds: each row is judged by the trees that did not draw it.
+
+    A forest is grown once on all rows for all that share it. Scores equal those of one fit at a time with
+    ``oob_score=True``, the scorer asked about ``oob_decision_function_`` or ``oob_prediction_``. nan, and a
+    warning, where a candidate fails, has no bootstrap, or has rows that all its trees drew; where all
+    candidates do, what the first one raised is raised.
+    """
+    scores = np.full(len(candidates), np.nan)
+    trials, failed = _trials(self, candidates)
+    for i, trial in list(trials.items()):
+        if not trial.bootstrap:
+            failed[i] = ValueError(
+                f"{type(trial).__name__}(bootstrap=False) has no out-of-bag rows, every tree sees every row; "
+                "set bootstrap=True, or score on folds"
+            )
+            del trials[i]
+    drawn = {}
+    for group in _groups(trials, apart=("warm_start",)):
+        try:
+            for i, trial, told in _bagged(group, X, y, drawn):
+                scores[i], error = _score_bag(trial, told, (X, y), scorer)
+                failed |= {i: error} if error else {}
+        except Exception as error:
+            failed |= dict.fromkeys((i for i, _ in group), error)
+    if failed and len(failed) == len(candidates):
+        raise failed[min(failed)]
+    for i, error in sorted(failed.items()):
+        warnings.warn(f"{candidates[i]} got no out-of-bag score: {error}", stacklevel=2)
+    return scores
+
+
+def _trials(model, candidates):
+    """({index: model with a candidate's parameters}, {index: error of those refused})."""
+    found, failed = {}, {}
     for i, candidate in enumerate(candidates):
         try:
             trial = clone(model).set_params(**candidate)
             trial._validate_params()
-        except (ValueError, TypeError):
-            continue
+            found[i] = trial
+        except (ValueError, TypeError) as error:
+            failed[i] = error
+    return found, failed
+
+
+def _groups(trials, apart=None):
+    """[[(index, trial)]] that can share their trees, in the order of ``trials`` {index: trial}.
+
+    Those with a parameter named in ``apart``, or drawing by chance, are left out where it is None, for one
+    fit at a time to judge; else each is a group of its own.
+    """
+    found = {}
+    for i, trial in trials.items():
         params = trial.get_params()
-        if any(params.get(name) for name in APART) or not _seeded(trial):
+        alone = any(params.get(name) for name in apart or APART) or not _seeded(trial)
+        if alone and apart is None:
             continue
         stops = () if trial.max_leaf_nodes is not None else STOPS  # best first, a stop frees leaves elsewhere
         rest = {k: v for k, v in params.items() if k != "n_estimators" and k not in stops}
-        found.setdefault(repr(sorted(rest.items(), key=lambda item: item[0])), []).append((i, trial))
+        key = i if alone else repr(sorted(rest.items(), key=lambda item: item[0]))
+        found.setdefault(key, []).append((i, trial))
     return list(found.values())
 
 
@@ -64,27 +111,70 @@ def _score_fold(group, parts, scorer, found):
 
     found: (scores (candidates,), to be filled where the group's are; {draws: what trees began with}).
     """
-    (X, y, held, truth), (scores, drawn), first = parts, found, group[0][1]
+    (X, y, held, truth), (scores, drawn) = parts, found
+    loose, *fitted = _grown(group, X, y, drawn)
+    for members, trees_facts in _shapes(group, loose, fitted):
+        for i, trial in members:
+            scores[i] = _score(_dressed(trial, loose, trees_facts), held, truth, scorer)
+
+
+def _bagged(group, X, y, drawn):
+    """Yield (index, trial as if fitted, ``bagged_mean``'s arguments) of a group, on rows out of bag."""
+    from ml_core.models.forest_oob import after_each
+
+    loose, *fitted = _grown(group, X, y, drawn)
+    ground, seeds = fitted[1], loose._seeds
+    codes = np.ascontiguousarray(ground.columns.T)
+    for members, trees_facts in _shapes(group, loose, fitted):
+        most = max((trial for _, trial in members), key=lambda trial: trial.n_estimators)
+        whole, own = _dressed(most, loose, trees_facts)._ensemble, seeds[: most.n_estimators]
+        for told in after_each(whole, codes, ground.draw, own):
+            for i, trial in filter(lambda member: member[1].n_estimators == told[0], members):
+                yield i, _dressed(trial, loose, trees_facts), told
+
+
+def _score_bag(trial, told, data, scorer):
+    """(score of a trial, None), or (nan, what it raised); data: X, y."""
+    from ml_core.models.forest_oob import bagged_mean
+
+    try:
+        trial._raw = bagged_mean(*told)
+        return scoring.judge(trial, scorer)(trial, *data), None
+    except Exception as error:
+        return np.nan, error
+
+
+def _grown(group, X, y, drawn):
+    """(a model of the group's loosest limits and most trees, fitted; its [Grown]; their Ground).
+
+    drawn: {draws: what trees began with}, of other groups on the same rows.
+    """
+    first = group[0][1]
     loose = clone(first)
     if first.max_leaf_nodes is None:
         loose.set_params(**LOOSE | _loosest_depth(group))
     if hasattr(first, "n_estimators"):
-        loose.set_params(n_estimators=max(trial.n_estimators for _, trial in group))
+        loose.set_params(n_estimators=max(trial.n_estimators for _, trial in group), oob_score=False)
     loose._keep_grown = True
     draws = repr([getattr(first, name, None) for name in DRAWS])
     loose._drawn = drawn.setdefault(draws, {})
     loose.fit(X, y)
-    grown, ground = loose.__dict__.pop("_grown")
-    as_grown = tuple(getattr(loose, name) for name in STOPS)
-    kept = {as_grown: (loose._ensemble.trees, loose._facts)}
+    return loose, *loose.__dict__.pop("_grown")
+
+
+def _shapes(group, loose, fitted):
+    """Yield ([(index, trial)] of the same limits, (trees, facts) cut back to them); fitted: as ``_grown``."""
+    (grown, ground), found = fitted, {}
     for i, trial in group:
-        key = tuple(getattr(trial, name) for name in STOPS)
-        if trial.max_leaf_nodes is not None:
-            key = as_grown
-        elif key not in kept:
-            own = [_cut(one, ground, trial) for one in grown]
-            kept[key] = forest_fit.trees_of(own, ground, loose._ensemble.bins)
-        scores[i] = _score(_dressed(trial, loose, kept[key]), held, truth, scorer)
+        found.setdefault(tuple(getattr(trial, name) for name in STOPS), []).append((i, trial))
+    as_grown = tuple(getattr(loose, name) for name in STOPS)
+    for key, members in found.items():
+        trial = members[0][1]
+        if trial.max_leaf_nodes is not None or key == as_grown:
+            yield members, (loose._ensemble.trees, loose._facts)
+            continue
+        own = [_cut(one, ground, trial) for one in grown]
+        yield members, forest_fit.trees_of(own, ground, loose._ensemble.bins)
 
 
 def _loosest_depth(group):

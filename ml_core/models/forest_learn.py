@@ -190,10 +190,12 @@ def learn_forest(model, data, random):
     kept = model.__dict__.pop("_drawn", None)
     draw = Draw(len(X), weight, model.bootstrap, draws_of(model, len(X), weight), balance, kept)
     seeds = seeds_of(model.random_state, model.n_estimators, done)
+    # what is no number draws others the next time: who asks what a tree drew must be told these
+    model._seeds = np.concatenate([model._seeds[:done], seeds]) if done else seeds
     codes, ground = learn(model, (X, y), draw, seeds, random)
     model.max_features_ = ground.limits.columns
     if model.oob_score:
-        set_oob(model, codes, y, draw, seeds_of(model.random_state, model.n_estimators))
+        set_oob(model, codes, y, draw, model._seeds)
     return model
 
 

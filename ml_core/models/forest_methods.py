@@ -141,6 +141,8 @@ def seeds_of(random_state, t, done=0):
 
 def mean_of_trees(model, X, ensemble=None):
     """Mean of the leaves' values over the trees (n, q)."""
+    if "_raw" in model.__dict__:  # told out of bag
+        return model._raw
     X, ensemble = rows_of(model, X), ensemble or model._ensemble
     raw = np.zeros((len(X), ensemble.width))
     ensemble.add(X, raw)

@@ -14,12 +14,17 @@ from ml_core.models.ensemble import Ensemble
 
 def out_of_bag(model, codes, draw, seeds):
     """Sum over the trees that did not see a row of their values (n, q), and how many they are (n,)."""
-    ensemble = model._ensemble
+    *_, (_, total, seen_by) = after_each(model._ensemble, codes, draw, seeds)
+    return total, seen_by
+
+
+def after_each(ensemble, codes, draw, seeds):
+    """Yield (t, ``out_of_bag`` after the first t trees), t = 1 ...; the arrays are changed on the way."""
     total, seen_by = np.zeros((len(codes), ensemble.width)), np.zeros(len(codes), np.int64)
-    for sums, times in each_tree(ensemble, codes, draw, seeds):
+    for t, (sums, times) in enumerate(each_tree(ensemble, codes, draw, seeds), 1):
         total += sums
         seen_by += times
-    return total, seen_by
+        yield t, total, seen_by
 
 
 def each_tree(ensemble, codes, draw, seeds):
@@ -33,6 +38,20 @@ def each_tree(ensemble, codes, draw, seeds):
             own.add_coded(codes[left_out], some, kernels)
             raw[left_out] = some
             yield raw, left_out
+
+
+def bagged_mean(t, total, seen_by):
+    """Mean (n, q) over the trees that did not see a row, of what ``after_each`` tells.
+
+    ValueError where there are rows that all of them saw.
+    """
+    none = np.count_nonzero(seen_by == 0)
+    if none:
+        raise ValueError(
+            f"{none} of {len(total)} rows were drawn by all n_estimators={t} trees, so nobody can judge them "
+            "out of bag; set n_estimators higher or max_samples lower, or score on folds"
+        )
+    return total / seen_by[:, None]
 
 
 def drawn(draw, seed):

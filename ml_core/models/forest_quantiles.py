@@ -5,7 +5,7 @@ Meinshausen 2006, "Quantile regression forests". Letters: n rows, t trees, k tra
 
 import numpy as np
 
-from ml_core.models.forest_methods import apply, predict_value, rows_of, seeds_of
+from ml_core.models.forest_methods import apply, predict_value, rows_of
 
 BATCH = 1 << 22  # weights of (row, training row) pairs held at once
 
@@ -19,10 +19,9 @@ def remember_targets(model, X, y, weight):
     from ml_core.models.forest_oob import drawn
 
     draw = Draw(len(X), weight, model.bootstrap, draws_of(model, len(X), weight))
-    seeds = seeds_of(model.random_state, len(model._ensemble.trees.output))
     order = np.argsort(y, kind="stable")
     leaf = model._ensemble.leaves(X)[order]
-    times = np.stack([drawn(draw, seed) for seed in seeds], axis=1)[order]
+    times = np.stack([drawn(draw, seed) for seed in model._seeds], axis=1)[order]
     model._targets = (y[order], leaf, times.astype(np.float32))
     return model
 

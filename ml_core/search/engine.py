@@ -15,6 +15,7 @@ from ml_core.progress import Board
 from ml_core.search.budget import Budget
 from ml_core.search.journal import Journal
 from ml_core.search.local import Local
+from ml_core.search.outofbag import check_bags
 from ml_core.search.problem import Problem
 from ml_core.search.space import Space
 from ml_core.search.subject import check_names
@@ -37,6 +38,7 @@ def search(
     ``record`` hears of each finished unit of work at once, and is asked before anything is done.
     """
     check_space(problem, space)
+    check_bags(problem, space)
     if hasattr(strategy, "fitting"):
         strategy = strategy.fitting(min(len(train) for train, _ in problem.folds))
     budget = budget or Budget()

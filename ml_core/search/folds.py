@@ -1,11 +1,11 @@
-"""Folds: which rows train and which are held out, the same in every run."""
+"""Folds: which rows train and which are held out, the same in every run; or, for forests, out of bag."""
 
 from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-METHODS = ("auto", "kfold", "stratified", "group", "time")
+METHODS = ("auto", "kfold", "stratified", "group", "time", "oob")
 
 
 @dataclass(frozen=True)
@@ -14,9 +14,10 @@ class Folds:
 
     Parameters
     ----------
-    method : "auto", "kfold", "stratified", "group" or "time"
+    method : "auto", "kfold", "stratified", "group", "time" or "oob"
         auto: stratified for classification, else kfold. group: rows of one value of ``by`` stay together.
         time: each fold is later, by column ``by``, than the rows it trains on.
+        oob: no folds, one fit on all rows; each is judged by the trees of a forest that did not draw it.
     n : int
     by : str or None
         Column of the table, which need not be a feature.
@@ -43,14 +44,24 @@ class Folds:
             )
         if self.method == "time" and self.repeats > 1:
             raise ValueError("search.folds.repeats: time folds come in one order; set search.folds.repeats=1")
+        if self.method == "oob" and self.repeats > 1:
+            raise ValueError("search.folds.repeats: out of bag is one fit; set search.folds.repeats=1")
+        if self.method == "oob" and self.by:
+            raise ValueError(
+                f"search.folds.by: got {self.by!r}, but trees draw rows, not groups, and know no time; set "
+                "search.folds.by=null, or search.folds.method=group or time"
+            )
         if self.method in ("group", "time") and not self.by:
             raise ValueError(f"search.folds.method={self.method} needs a column: set search.folds.by=COLUMN")
 
     def pairs(self, n_rows, y=None, task="regression", by=None):
         """-> [(train rows, held-out rows)], sorted indices into the table; ``n`` of each repeat in turn.
 
+        Out of bag it is one pair, its held-out rows None: those that each tree left out.
         ``y`` (n_rows,) is needed where classes are kept in proportion, ``by`` (n_rows,) for group and time.
         """
+        if self.method == "oob":
+            return [(np.arange(n_rows), None)]
         if self.n > n_rows:
             raise ValueError(f"search.folds.n: got {self.n}, but there are {n_rows} rows")
         method = self.method

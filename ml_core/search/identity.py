@@ -68,6 +68,9 @@ def _folds(folds):
     found = hashlib.sha256()
     for pair in folds:
         for rows in pair:
+            if rows is None:  # out of bag
+                found.update(b"oob")
+                continue
             rows = np.ascontiguousarray(rows, np.int64)
             found.update(np.int64(len(rows)).tobytes() + rows.tobytes())
     return found.hexdigest()[:16]

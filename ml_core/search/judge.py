@@ -45,15 +45,9 @@ def judged(estimator, scorers, unit: Unit, part, seconds: float = 0.0) -> list[R
 def _together(estimator, scorers, unit, part, seconds):
     """Results by the estimator's own ``score_many``; None when it raises: what is wrong shows one by one."""
     started = time.perf_counter()
-    folds, shape = [part.folds[j] for j in unit.folds], (len(unit.places), len(unit.folds))
     try:
         with held(estimator):
-            scores = [
-                np.asarray(
-                    estimator.score_many(part.X, part.y, [*unit.params], folds, scorer), float
-                ).reshape(shape)
-                for scorer in scorers
-            ]
+            scores = [scored(estimator, scorer, [*unit.params], part, unit.folds) for scorer in scorers]
     except Exception:
         return None
     each = (time.perf_counter() - started + seconds) / scores[0].size
@@ -74,20 +68,38 @@ def _together(estimator, scorers, unit, part, seconds):
     return found
 
 
+def scored(estimator, scorer, params, part, numbers):
+    """Scores (candidates, folds) as the estimator itself gives them for many candidates at once."""
+    folds = [part.folds[j] for j in numbers]
+    train, test = folds[0]
+    if test is not None:
+        found = estimator.score_many(part.X, part.y, params, folds, scorer)
+    else:
+        X, y = (part.X, part.y) if len(train) == part.X.shape[0] else _of(part, train)
+        found = estimator.score_out_of_bag(X, y, params, scorer)
+    return np.asarray(found, float).reshape(len(params), len(folds))
+
+
 def fit(estimator, scorers, params, part, j):
     """(scores, seconds, error) of one candidate on fold j of a Part; all scores nan when it failed."""
     started = time.perf_counter()
     train, test = part.folds[j]
     try:
-        fitted = one_job(twin(estimator, params))  # the cores share candidates
-        fitted.fit(rows_of(part.X, train), rows_of(part.y, train))
-        X, y = rows_of(part.X, test), rows_of(part.y, test)
-        scores = [float(_callable(scorer, fitted)(fitted, X, y)) for scorer in scorers]
+        if test is None:
+            scores = [float(scored(estimator, scorer, [params], part, (j,))[0, 0]) for scorer in scorers]
+        else:
+            fitted = one_job(twin(estimator, params)).fit(*_of(part, train))  # the cores share candidates
+            X, y = _of(part, test)
+            scores = [float(_callable(scorer, fitted)(fitted, X, y)) for scorer in scorers]
         error = None if np.isfinite(scores[0]) else f"ValueError: the score is {scores[0]}"
     except Exception as failure:
         scores, error = [], words(failure)
     scores = [np.nan] * len(scorers) if error else scores
     return scores, time.perf_counter() - started, error
+
+
+def _of(part, rows):
+    return rows_of(part.X, rows), rows_of(part.y, rows)
 
 
 def _callable(scorer, fitted):

@@ -27,7 +27,9 @@ class Outer:
 
 def outer_problems(problem: Problem, settings, task, by=None):
     """Yield (Problem of the outer training rows, held-out rows) for each outer fold."""
-    outside = replace(settings.folds, n=settings.nested, repeats=1)
+    method = settings.folds.method
+    method = "auto" if method == "oob" else method  # what was searched out of bag is judged on folds
+    outside = replace(settings.folds, method=method, n=settings.nested, repeats=1)
     for train, test in outside.pairs(len(problem.X), problem.y, task, by):
         X, y = rows_of(problem.X, train), rows_of(problem.y, train)
         inside = settings.folds.pairs(len(X), y, task, rows_of(by, train))

@@ -21,7 +21,7 @@ class Part:
 
     Attributes
     ----------
-    folds : {number: (train, held-out)}, indices into X
+    folds : {number: (train, held-out)}, indices into X; held-out None: out of bag
     X : (rows, p) dense or CSR; y : (rows,) or None
     seconds : that making it took
     """
@@ -135,10 +135,14 @@ def _fitted(problem, unit):
     try:
         with held(features):
             features = clone(features)
+            if test is None:  # they are fitted on the rows that are judged, and must not know the target
+                first, here = features.fit_transform(rows_of(problem.X, train)), (np.arange(len(train)), None)
+                return Part({j: here}, first, rows_of(y, train), time.perf_counter() - started)
             first = features.fit_transform(rows_of(problem.X, train), rows_of(y, train))
             second = features.transform(rows_of(problem.X, test))
     except Exception as error:
-        return Part({j: (train, test)}, error=words(error))
+        hint = "" if test is not None else " (features are not told the target out of bag)"
+        return Part({j: (train, test)}, error=words(error) + hint)
     here = (np.arange(len(train)), np.arange(len(train), len(train) + len(test)))
     both = rows_of(y, np.concatenate([train, test]))
     return Part({j: here}, _stacked(first, second), both, time.perf_counter() - started)

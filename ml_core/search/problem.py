@@ -18,7 +18,7 @@ class Problem:
     features : scikit-learn's kind, not fitted; only clones of it are. Several settings: {name: transformer}
     estimator : the same. Several families: {family: estimator}
         A candidate then says which it is: {"family": ..., "features": ..., "FAMILY.parameter": value}.
-    folds : [(train rows, held-out rows)], f of them
+    folds : [(train rows, held-out rows)], f of them; held-out None: out of bag
     scorer : a scikit-learn scorer, or its name: the metric that decides
     more : {name: scorer} of further metrics, which decide nothing
     together : whether an estimator's ``score_many`` may be asked

@@ -74,5 +74,16 @@ class Settings:
                 f"search.blend: a blend is never the simplest, but search.choose={self.choose} asks for it; "
                 "set search.blend=null, or search.choose=best"
             )
+        self._check_bags()
         if self.nested is not None and self.nested < 2:
             raise ValueError(f"search.nested: got {self.nested!r}, must be 2 or more outer folds, or null")
+
+    def _check_bags(self):
+        if self.folds.method != "oob":
+            return
+        for name, asked, off in (("blend", self.blend, "null"), ("choose", self.choose == "one_se", "best")):
+            if asked:
+                raise ValueError(
+                    f"search.{name}: it compares folds, and search.folds.method=oob has none; set "
+                    f"search.{name}={off}, or search.folds.method=auto"
+                )

@@ -169,6 +169,11 @@ def test_out_of_bag_rows_are_judged_by_trees_that_never_saw_them():
     labels = np.random.default_rng(1).integers(0, 2, 300)
     noisy = RandomForestClassifier(60, random_state=0, oob_score=True).fit(noise, labels)
     assert noisy.score(noise, labels) == 1 and abs(noisy.oob_score_ - 0.5) < 0.12
+    for state in (None, np.random.RandomState(0)):  # draws that cannot be drawn again
+        noisy.set_params(random_state=state).fit(noise, labels)
+        assert abs(noisy.oob_score_ - 0.5) < 0.12
+    noisy.set_params(warm_start=True, n_estimators=80).fit(noise, labels)
+    assert abs(noisy.oob_score_ - 0.5) < 0.12
     values = RandomForestRegressor(40, random_state=0, oob_score=True).fit(*load_diabetes(return_X_y=True))
     assert 0.3 < values.oob_score_ < 0.5 and values.oob_prediction_.shape == (442,)
 
