@@ -152,7 +152,10 @@ def _search(work):
         "params": best.get("params", {}),
         "metric": best.get("metric", "score"),
         "trials": len(trials),
-        "failed": len(trials) - len(scored),
+        "failed": len(
+            [one for one in trials if not (isinstance(one.get("mean"), int | float) or one.get("note"))]
+        ),
+        "outrun": len([one for one in trials if one.get("note")]),
         "errors": list(errors)[:3],
         "names": list(dict.fromkeys(name for one in ranked[:TOP] for name in one.get("params", {}))),
         "top": ranked[:TOP],

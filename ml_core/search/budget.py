@@ -1,4 +1,4 @@
-"""When a search ends before its strategy does."""
+"""When a search ends before its strategy does, and a candidate before its last fold."""
 
 import math
 from dataclasses import dataclass
@@ -19,11 +19,15 @@ class Budget:
         kept has the scores it would have without a budget, but how many there are depends on the machine.
     patience : int
         Candidates on the largest share of rows seen so far, one after the other, without a better mean.
+    race : float
+        A candidate is judged fold by fold, and no further where the chance that it still becomes the best is
+        below this, such as 1e-4: ``models.racing.hopeless``.
     """
 
     trials: int | None = None
     seconds: float | None = None
     patience: int | None = None
+    race: float | None = None
 
     def __post_init__(self):
         for name in ("trials", "patience"):
@@ -31,6 +35,10 @@ class Budget:
             whole = isinstance(value, int) and not isinstance(value, bool)
             if value is not None and not (whole and value >= 1):
                 raise ValueError(f"search.budget.{name}: got {value!r}, must be a whole number of 1 or more")
+        if self.race is not None and not 0 < float(self.race) < 0.5:
+            raise ValueError(
+                f"search.budget.race: got {self.race!r}, must be a chance above 0 and below 0.5, or null"
+            )
         if self.seconds is not None and not 0 < float(self.seconds) < math.inf:
             raise ValueError(f"search.budget.seconds: got {self.seconds!r}, must be above 0, or null")
 

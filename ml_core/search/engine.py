@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ml_core.models.racing import stages
 from ml_core.progress import Board
 from ml_core.search.budget import Budget
 from ml_core.search.journal import Journal
@@ -48,6 +49,7 @@ def search(
         and not isinstance(problem.estimator, dict)
         and budget.seconds is None
         and budget.patience is None
+        and budget.race is None
     )
     rng = np.random.default_rng(getattr(strategy, "seed", 0))
     batches, means, engine = strategy.batches(space, rng), None, engine or Local()
@@ -97,7 +99,8 @@ class Session:
     def judge(self, candidates, share):
         """Mean scores (k,) of a batch; fewer when the budget ends within it."""
         candidates, before = list(candidates), len(self.tried)
-        room = (self.budget.trials or np.inf) - sum(len(batch.candidates) for batch in self.tried)
+        done = sum(len(batch.candidates) for batch in self.tried)
+        room = (self.budget.trials or np.inf) - done
         if len(candidates) >= room:
             candidates = candidates[: int(room)]
         watched = self.budget.seconds is not None or self.budget.patience is not None
@@ -108,6 +111,8 @@ class Session:
                 break
         if not self.stopped and len(candidates) >= room:
             self.stopped = f"search.budget.trials={self.budget.trials} are done"
+        if self.budget.race:
+            return self.trials().expected[done:]
         return np.concatenate([batch.mean for batch in self.tried[before:]] or [np.empty(0)])
 
     def trials(self):
@@ -116,16 +121,25 @@ class Session:
 
     def _piece(self, candidates, share):
         """Trials of candidates; without those that were not finished when the time was over."""
-        table, waiting = Table(self.problem, candidates, share), []
-        for unit in planned(self.problem, candidates, share):
-            found = self.journal.found(unit)
-            if found is None:
-                waiting.append(unit)
-            else:
-                table.put(found)
-        if waiting and not self._out_of_time():
-            self._work(waiting, table)
+        table, f, race = Table(self.problem, candidates, share), len(self.problem.folds), self.budget.race
+        for folds in stages(f) if race else [tuple(range(f))]:
+            waiting = []
+            for unit in planned(self.problem, candidates, share, (np.flatnonzero(~table.outrun), folds)):
+                found = self.journal.found(unit)
+                if found is None:
+                    waiting.append(unit)
+                else:
+                    table.put(found)
+            if waiting and not self._out_of_time():
+                self._work(waiting, table)
+            if race:
+                table.race(folds[-1] + 1, self._rivals(share), race)
         return table.finished()
+
+    def _rivals(self, share):
+        """Scores (trials, f) of the batches before on the same share of the rows."""
+        whole = self.trials()
+        return whole.scores[whole.shares == share]
 
     def _work(self, waiting, table):
         """Have the engine do units, until the time is over."""

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import numpy as np
+
 from ml_core.search.choose import front
 
 
@@ -24,12 +26,20 @@ def write(out: Path, trials, metrics: list[str], task: str) -> None:
         if further:
             row["metrics"] = {name: known(values[i]) for name, values in further.items()}
             row["front"] = bool(best[i])
+        if trials.outrun.any():
+            row["note"] = outrun(trials, i) if trials.outrun[i] else None
         rows.append(row | {"error": trials.errors[i]})
     whole = {"task": task, "metric": metrics[0], "folds": trials.scores.shape[1]}
     whole |= {"metrics": metrics} if further else {}
     whole |= {"stopped": trials.stopped} if trials.stopped else {}
     put(out / "trials.json", whole | {"trials": rows})
     flat(rows).write_parquet(out / "trials.parquet")
+
+
+def outrun(trials, i: int) -> str:
+    """What is known of a trial that racing stopped."""
+    done, folds = np.isfinite(trials.scores[i]).sum(), trials.scores.shape[1]
+    return f"stopped after {done} of {folds} folds, {trials.behind(i):.4g} behind the best on them"
 
 
 def put(path: Path, document: dict) -> None:
@@ -59,6 +69,8 @@ def flat(rows: list[dict]):
         columns["front"] = [row["front"] for row in rows]
     for j in range(len(rows[0]["scores"])):
         columns[f"fold.{j}"] = pl.Series([row["scores"][j] for row in rows], dtype=pl.Float64)
+    if "note" in rows[0]:
+        columns["note"] = pl.Series([row["note"] for row in rows], dtype=pl.String)
     columns["error"] = pl.Series([row["error"] for row in rows], dtype=pl.String)
     return pl.DataFrame(columns)
 

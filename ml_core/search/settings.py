@@ -75,6 +75,7 @@ class Settings:
                 "set search.blend=null, or search.choose=best"
             )
         self._check_bags()
+        self._check_race()
         if self.nested is not None and self.nested < 2:
             raise ValueError(f"search.nested: got {self.nested!r}, must be 2 or more outer folds, or null")
 
@@ -87,3 +88,19 @@ class Settings:
                     f"search.{name}: it compares folds, and search.folds.method=oob has none; set "
                     f"search.{name}={off}, or search.folds.method=auto"
                 )
+
+    def _check_race(self):
+        if self.budget.race is None:
+            return
+        one_se, limits = self.choose == "one_se", any(one is not None for one in (self.limits or {}).values())
+        for name, asked in (("choose=one_se", one_se), ("limits", limits), ("blend", self.blend)):
+            if asked:
+                raise ValueError(
+                    f"search.{name}: it may want a trial that is not the best, and search.budget.race stops "
+                    "those; set search.budget.race=null, or do without"
+                )
+        if self.folds.method == "oob" or self.folds.n * self.folds.repeats < 3:
+            raise ValueError(
+                "search.budget.race: stops trials between folds and needs 3 or more of them; set "
+                "search.budget.race=null, or search.folds.n higher"
+            )

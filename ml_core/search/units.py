@@ -5,14 +5,18 @@ from dataclasses import replace
 from ml_core.search.problem import Unit, estimator_of, resolved
 
 
-def planned(problem, candidates, share):
-    """Units that cover every candidate on every fold.
+def planned(problem, candidates, share, some=None):
+    """Units that cover every candidate on every fold, or ``some``: (places of candidates, numbers of folds).
 
     Single fits go candidate by candidate, so that most are finished whenever the search ends; fold by fold
     where the features of all folds are too many to be kept.
     """
-    folds, found = tuple(range(len(problem.folds))), []
+    wanted, folds = some or (range(len(candidates)), tuple(range(len(problem.folds))))
+    found, wanted = [], set(wanted)
     for (family, setting), members in grouped(problem, candidates).items():
+        members = [(i, own) for i, own in members if i in wanted]
+        if not members:
+            continue
         places = tuple(i for i, _ in members)
         own, params = tuple(candidates[i] for i, _ in members), tuple(given for _, given in members)
         whole = Unit(family, setting, float(share), places, own, params, folds, True)

@@ -179,7 +179,7 @@ def told(trials, best: dict, said: list[str], measured: dict) -> Outcome:
     """The numbers, and what the user should hear."""
     failed, i = sum(error is not None for error in trials.errors), best["trial"]
     numbers = {"score": best["score"], "spread": best["spread"], "trials": len(trials.candidates)}
-    numbers |= {"failed": failed}
+    numbers |= {"failed": failed} | ({"outrun": int(trials.outrun.sum())} if trials.outrun.any() else {})
     if i is None:  # a blend
         row = next(row for row in best["leaderboard"] if row["params"] == best["params"])
         numbers |= {f"score.{name}": value for name, value in row.get("metrics", {}).items()}
