@@ -5,9 +5,12 @@ edge[b]; a categorical one has a bin for each of its k known values. The code af
 missing, or a value unknown.
 """
 
+from bisect import bisect_left
+
 import numpy as np
 
 MOST = 255  # bins of a column: with the one code for missing, a byte holds them
+FEW = 1 << 13  # values that are searched faster as a list
 
 
 def between(low, high):
@@ -39,10 +42,12 @@ def cut_points(values, mass, most):
     if len(values) <= most:
         return between(values[:-1], values[1:])
     reached = np.cumsum(np.minimum(mass, fair_share(mass, most)))
+    if len(reached) <= FEW:
+        reached = reached.tolist()
     last, cuts, done = len(values) - 1, [], 0.0
     for bins_left in range(most, 1, -1):
         goal = done + (reached[-1] - done) / bins_left
-        i = int(np.searchsorted(reached, goal))
+        i = bisect_left(reached, goal)
         least = cuts[-1] + 1 if cuts else 0
         if i > least and goal - reached[i - 1] < reached[i] - goal:
             i -= 1

@@ -13,8 +13,8 @@ from ml_core.kernels.losses import mass, pack, pack_roughly, settle_leaves, slop
 from ml_core.kernels.walk import add_raw_values, add_values, leaves
 
 __all__ = [
-    "add_leaves", "add_raw_values", "add_values", "bundle", "encode", "grow", "leaves", "mass", "pack",
-    "pack_roughly", "settle_leaves", "slopes", "softmax_slopes", "threads", "together", "turn",
+    "add_leaves", "add_raw_values", "add_values", "bundle", "encode", "grow", "grower", "leaves", "mass",
+    "pack", "pack_roughly", "settle_leaves", "slopes", "softmax_slopes", "threads", "together", "turn",
 ]  # fmt: skip
 
 
@@ -30,6 +30,11 @@ def threads(most=None):
         yield count
     finally:
         numba.set_num_threads(before)
+
+
+def grower(job):
+    """``grow`` for many trees on the columns of a job."""
+    return grow
 
 
 def together():

@@ -5,10 +5,11 @@ cannot be told from the model. Letters as there.
 """
 
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
-from ml_core.kernels import plain_level
+from ml_core.kernels import plain_sorted
 from ml_core.kernels.bins import encode
 from ml_core.kernels.formulas import LOW32, value_of
 from ml_core.kernels.plain_losses import mass, pack, pack_roughly, settle_leaves, slopes, softmax_slopes
@@ -17,8 +18,8 @@ from ml_core.kernels.records import NONE, lay_out
 from ml_core.kernels.trees import add_raw_values, add_values, leaves
 
 __all__ = [
-    "add_leaves", "add_raw_values", "add_values", "bundle", "encode", "grow", "leaves", "mass", "pack",
-    "pack_roughly", "settle_leaves", "slopes", "softmax_slopes", "threads", "together", "turn",
+    "add_leaves", "add_raw_values", "add_values", "bundle", "encode", "grow", "grower", "leaves", "mass",
+    "pack", "pack_roughly", "settle_leaves", "slopes", "softmax_slopes", "threads", "together", "turn",
 ]  # fmt: skip
 
 
@@ -125,10 +126,14 @@ def begin(hists, job):
         consider(0, hists, job)
 
 
+def grower(job):
+    """``grow`` for many trees on the columns of a job, which may not change between them."""
+    order = plain_sorted.sort(job)
+    return grow if order is None else partial(plain_sorted.grow, order=order)
+
+
 def grow(job):
     """Grow a tree on job.rows into job.nodes -> number of nodes."""
-    if plain_level.fits(job):
-        return plain_level.grow(job)
     nodes, limit = job.nodes, int(job.rules[0]["max_leaves"])
     most = min(limit if limit > 0 else len(nodes), (len(nodes) + 1) // 2)
     hists, n_leaves = {}, 1
@@ -154,6 +159,6 @@ def grow(job):
 
 def add_leaves(raw, rows, nodes, n_nodes, values):
     """raw (n,)[rows of each leaf] += values (m,)."""
-    for node in np.flatnonzero(nodes["left"][:n_nodes] == 0):
-        start = nodes["start"][node]
-        raw[rows[start : start + nodes["rows"][node]]] += values[node]
+    ends = np.flatnonzero(nodes["left"][:n_nodes] == 0)
+    ends = ends[np.argsort(nodes["start"][ends])]  # their stretches follow each other
+    raw[rows] += np.repeat(values[ends], nodes["rows"][ends])

@@ -3,6 +3,8 @@
 Letters: n rows, q classes.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from ml_core.kernels.formulas import exp, mix, roughly, slope, value_of
@@ -28,16 +30,23 @@ def softmax_slopes(raw, target, gradient, hessian):
     hessian[:] = (w[:, None] * np.maximum(p * (1.0 - p), 1e-16)).T
 
 
+@lru_cache(maxsize=8)
+def blocks_of(n):
+    """The rows of each block (BLOCKS, rows of the largest), n where a block has no more."""
+    bounds = np.arange(BLOCKS + 1) * n // BLOCKS
+    place = bounds[:-1, None] + np.arange(int(np.diff(bounds).max()))
+    return np.where(place < bounds[1:, None], place, n)
+
+
 def mass(gradient, hessian):
     """(sum of positive gradients, of negative ones, of hessians, least hessian, largest hessian)."""
     n = len(gradient)
-    bounds = np.arange(BLOCKS + 1) * n // BLOCKS
-    place = bounds[:-1, None] + np.arange(int(np.diff(bounds).max()))
-    inside, place = place < bounds[1:, None], np.minimum(place, n - 1)
-    g, h = (np.where(inside, part.astype(np.float64)[place], 0.0) for part in (gradient, hessian))
+    parts = np.zeros((3, n + 1))
+    parts[:2, :n], parts[2, :n] = gradient, hessian
+    parts[0], parts[1] = np.maximum(parts[0], 0), -np.minimum(parts[1], 0)
     # cumulated, since NumPy's own sum adds in another order than a loop
-    blocks = [np.cumsum(part, axis=1)[:, -1] for part in (np.maximum(g, 0), -np.minimum(g, 0), h)]
-    return *(np.cumsum(block)[-1] for block in blocks), float(hessian.min()), float(hessian.max())
+    blocks = parts[:, blocks_of(n)].cumsum(axis=2)[:, :, -1]
+    return *blocks.cumsum(axis=1)[:, -1], float(hessian.min()), float(hessian.max())
 
 
 def pack(gradient, hessian, unit_g, unit_h, packed):

@@ -8,11 +8,12 @@ from numbers import Real
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ml_core.kernels import classsums, gram, threads
 from ml_core.models.cells import check_cells
 from ml_core.models.labels import coded, encoded, known_classes
+from ml_core.models.validate import validated
 from ml_core.models.weights import row_weights
 
 EXACT = 1e-9  # relative error of a variance from which the rows are read again, about their class's mean
@@ -51,7 +52,7 @@ class GaussianNB(ClassifierMixin, BaseEstimator):
 
     @threads.single
     def _learn(self, X, y, classes, sample_weight, first):
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], ensure_all_finite=False, reset=first)
+        X, y = validated(self, X, y, dtype=[np.float64, np.float32], ensure_all_finite=False, reset=first)
         classes, codes = encoded(y) if classes is None else (classes, coded(y, classes))
         weight = row_weights(sample_weight, X)
         prior = self._prior(len(classes))
@@ -83,7 +84,7 @@ class GaussianNB(ClassifierMixin, BaseEstimator):
     def _rows(self, X):
         """Checked X, cells aside, and what the likelihoods are made of."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_all_finite=False, reset=False)
+        X = validated(self, X, dtype=[np.float64, np.float32], ensure_all_finite=False, reset=False)
         return X, (constants(self.class_prior_, self.var_), self.theta_, self.var_)
 
     @threads.single

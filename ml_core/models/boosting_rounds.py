@@ -49,6 +49,7 @@ class Rounds:
             *_nodes(2 * leaves - 1, groups), np.empty(n, np.uint32), np.empty(n, np.uint32),
             np.empty((slots, s), np.int64), np.empty((threads, s), np.int64), np.empty(256, np.int64),
         )  # fmt: skip
+        self.grow = self.kernels.grower(self.job)
         self.slopes = np.empty((2, self.loss.q, n), np.float32)
         self.raw = np.empty((n, self.loss.q))
 
@@ -77,7 +78,7 @@ class Rounds:
         for k, mass in enumerate(masses):
             job = self.rows(number)
             self.pack(gradient[k], hessian[k], mass, number * self.loss.q + k)
-            nodes = job.nodes[: self.kernels.grow(job)]
+            nodes = job.nodes[: self.grow(job)]
             if self.loss.renews:
                 self.renew(job, nodes, bend)
             elif self.levels:

@@ -30,7 +30,9 @@ def kernels_for(seconds, most=None, kernel="walk.add_values"):
     Once the compiled ones are loaded they are used always. ``most``: threads at most, None for all we may
     use; ``kernel``: the compiled function that tells whether the others are there.
     """
-    compiled = COMPILED in sys.modules or seconds + _spent["seconds"] > patience(kernel)
+    wanted = seconds + _spent["seconds"]
+    # to ask what is kept reads all kernels' sources
+    compiled = COMPILED in sys.modules or (wanted > min(WARM, COLD) and wanted > patience(kernel))
     module = import_module(COMPILED if compiled else PLAIN)
     start = time.thread_time()
     try:

@@ -9,10 +9,11 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ml_core.models.dense import MOST
 from ml_core.models.forest_job import Limits
+from ml_core.models.validate import validated
 
 FEW = 64  # rows at most that skip scikit-learn's long check when nothing about them needs it
 CLASS_CRITERIA, VALUE_CRITERIA = {"gini", "entropy", "log_loss"}, {"squared_error", "poisson"}
@@ -73,9 +74,9 @@ def read(model, X, y="none", reset=True):
     checks = {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan", "accept_sparse": "csr"}
     alone = isinstance(y, str)
     if alone:
-        X = validate_data(model, X, reset=reset, **checks)
+        X = validated(model, X, reset=reset, **checks)
     else:
-        X, y = validate_data(model, X, y, reset=reset, **checks)
+        X, y = validated(model, X, y, reset=reset, **checks)
     if issparse(X):
         if X.shape[0] * X.shape[1] > 16 * MOST:
             raise ValueError(

@@ -11,10 +11,11 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_random_state, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_random_state
 
 from ml_core.kernels import platt, similarity
+from ml_core.models.labels import encoded
+from ml_core.models.validate import validated
 
 CEILING = 10_000_000  # steps of max_iter=-1, as libsvm
 
@@ -34,15 +35,13 @@ def check_input(model, X, y, sample_weight):
     model._validate_params()
     if issparse(X) and model.kernel == "precomputed":
         raise TypeError("kernel='precomputed' takes a dense matrix, got a sparse one: use X.toarray()")
-    X, y = validate_data(
-        model, X, y, dtype=np.float64, order="C", accept_sparse="csr", accept_large_sparse=False
-    )
-    check_classification_targets(y)
+    X, y = validated(model, X, y, dtype=np.float64, order="C", accept_sparse="csr", accept_large_sparse=False)
     if model.kernel == "precomputed" and X.shape[0] != X.shape[1]:
         raise ValueError(
             f"kernel='precomputed': Precomputed matrix must be a square matrix, got {X.shape[0]}x{X.shape[1]}"
         )
-    model.classes_, codes = np.unique(y, return_inverse=True)
+    model.classes_, codes = encoded(y)
+    codes = codes.astype(np.intp, copy=False)
     if len(model.classes_) < 2:
         raise ValueError(
             f"The number of classes has to be greater than one; got {len(model.classes_)} class: "
@@ -182,7 +181,7 @@ def pair_weights(model):
 def pair_decisions(model, X):
     """X (n, d) -> (n, m) decisions, positive for the first class of a pair, for two classes the second."""
     check_is_fitted(model)
-    X = validate_data(
+    X = validated(
         model, X, dtype=np.float64, order="C", accept_sparse="csr", accept_large_sparse=False, reset=False
     )
     if issparse(X) and not model._sparse and not callable(model.kernel):

@@ -13,11 +13,11 @@ from sklearn.utils.validation import (
     check_array,
     check_is_fitted,
     column_or_1d,
-    validate_data,
 )
 
 from ml_core.kernels import gram
 from ml_core.kernels.ridge import WIDEST
+from ml_core.models.validate import validated
 
 
 def read_rows(model, X, y, reset=True):
@@ -25,7 +25,7 @@ def read_rows(model, X, y, reset=True):
 
     Cells of a tall dense X are not looked at: sums taken anyway tell (``told``), and spare a pass.
     """
-    X, y = validate_data(
+    X, y = validated(
         model,
         X,
         y,
@@ -88,7 +88,7 @@ def line(model, X):
     """X @ coef_ + intercept_, checked: (n,) or (n, t)."""
     check_is_fitted(model)
     known = isinstance(X, np.ndarray) and X.dtype.kind == "f"
-    X = validate_data(
+    X = validated(
         model,
         X,
         accept_sparse="csr",

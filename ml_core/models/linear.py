@@ -9,12 +9,12 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import validate_data
 
 from ml_core.kernels import gram, leastsquares, threads
 from ml_core.kernels.ridge import WIDEST, ridge
 from ml_core.models import chunks
 from ml_core.models.line import line, method, penalties, read_rows, set_classes, set_line, signs, tall, told
+from ml_core.models.validate import validated
 from ml_core.models.weights import class_weights, row_weights
 
 SOLVERS = {"auto", "cholesky", "svd", "lsqr", "sparse_cg", "lbfgs"}
@@ -242,7 +242,7 @@ class RidgeClassifier(ClassifierMixin, BaseEstimator):
     def fit(self, X, y, sample_weight=None):
         """Learn classes_ (q,), coef_ (q, d), intercept_ (q,); for two classes (d,) and (1,)."""
         self._validate_params()
-        X, y = validate_data(
+        X, y = validated(
             self,
             X,
             y,

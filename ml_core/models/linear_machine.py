@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_array, issparse
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
+from sklearn.utils.validation import check_is_fitted, check_random_state
 
 from ml_core.kernels import box, gram, margin
+from ml_core.models.validate import validated
 
 NARROW = 1500  # columns up to which a Gram matrix of them is worth its d^2
 SMALL = 20_000_000  # cells up to which sparse X may be made dense
@@ -42,7 +43,7 @@ def read(model, X, y, **more):
     """Checked parameters, X and y."""
     model._validate_params()
     model._check()
-    return validate_data(
+    return validated(
         model, X, y, accept_sparse="csr", dtype=np.float64, order="C", accept_large_sparse=False, **more
     )
 
@@ -145,5 +146,5 @@ def store(model, found):
 def raw(model, X):
     """X coef' + intercept (n, problems), checked."""
     check_is_fitted(model)
-    X = validate_data(model, X, accept_sparse="csr", dtype=np.float64, reset=False)
+    X = validated(model, X, accept_sparse="csr", dtype=np.float64, reset=False)
     return gram.times(X, np.atleast_2d(model.coef_).T) + model.intercept_

@@ -9,11 +9,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import assert_all_finite, column_or_1d, compute_class_weight
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight
 
 from ml_core.kernels import margin, threads
 from ml_core.models import linear_grid, linear_machine
+from ml_core.models.labels import encoded
 
 
 class LinearSVC(ClassifierMixin, BaseEstimator):
@@ -102,14 +102,13 @@ class LinearSVC(ClassifierMixin, BaseEstimator):
 
     def _classes(self, y):
         """Classes (q,) and codes (n,) of checked labels."""
-        check_classification_targets(y)
-        classes, codes = np.unique(y, return_inverse=True)
+        classes, codes = encoded(y)
         if len(classes) < 2:
             raise ValueError(
                 "This solver needs samples of at least 2 classes in the data, but the data contains only one "
                 f"class: {classes[0]!r}"
             )
-        return classes, codes
+        return classes, codes.astype(np.intp, copy=False)
 
     def _losses(self, codes, weight, by_class):
         """A Loss for each class against the rest; one, of the second class, where there are two."""

@@ -11,11 +11,12 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils._param_validation import Hidden, Interval, StrOptions
-from sklearn.utils.validation import assert_all_finite, validate_data
+from sklearn.utils.validation import assert_all_finite
 
 from ml_core.kernels import newton, softmax, threads
 from ml_core.models.labels import encoded
 from ml_core.models.line import line, tall, told
+from ml_core.models.validate import validated
 from ml_core.models.weights import balanced_weights, row_weights
 
 SOLVERS = {"lbfgs", "newton-cg", "newton-cholesky", "sag", "saga", "liblinear"}
@@ -108,7 +109,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         size = size_of(self)
         later = tall(X) and newton.large(X) and X.shape[1] <= TALL and self.max_iter > 0
         checks = {"dtype": [np.float64, np.float32], "ensure_all_finite": not later}
-        X, y = validate_data(self, X, y, accept_sparse="csr", **checks)
+        X, y = validated(self, X, y, accept_sparse="csr", **checks)
         self.classes_, codes = encoded(y)
         codes = codes.astype(np.intp, copy=False)
         weight = row_weights(sample_weight, X)

@@ -6,7 +6,8 @@ Letters: n rows, d columns.
 from dataclasses import dataclass, field
 
 import numpy as np
-from sklearn.utils.validation import validate_data
+
+from ml_core.models.validate import validated
 
 WORDS = ("category", "object", "str", "string", "Categorical", "Enum", "String")  # dtypes of columns of names
 
@@ -66,7 +67,7 @@ def read(model, X, y="no_validation", reset=True, **checks):
     if names.known and hasattr(X, "columns"):
         X = names.replace(X)
     checks |= {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan", "reset": reset}
-    return validate_data(model, X, y, **checks)
+    return validated(model, X, y, **checks)
 
 
 def columns_named(model, what, given):

@@ -6,10 +6,11 @@ from numbers import Integral, Real
 import numpy as np
 from scipy.sparse import csr_array, issparse
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ml_core.kernels import nearest, nearest_sparse, workers
 from ml_core.kernels.distance import LARGEST, POWERS, SQUARES, SUMS, unit_rows
+from ml_core.models.validate import validated
 
 METRICS = {
     "euclidean": (SQUARES, 2.0),
@@ -102,7 +103,7 @@ def not_negative(X):
 
 def read_queries(model, X):
     """X (m, d) checked against the points of fit."""
-    X = validate_data(model, X, dtype=[np.float64, np.float32], order="C", accept_sparse="csr", reset=False)
+    X = validated(model, X, dtype=[np.float64, np.float32], order="C", accept_sparse="csr", reset=False)
     if model.metric == "precomputed":
         not_negative(X)
     return X

@@ -12,11 +12,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ml_core.models.neighborhood import CONSTRAINTS, find, graph, remember, weigh
-
-FLOATS = [np.float64, np.float32]
+from ml_core.models.validate import FLOATS, validated
 
 
 class KNeighborsClassifier(MultiOutputMixin, ClassifierMixin, BaseEstimator):
@@ -67,7 +66,7 @@ class KNeighborsClassifier(MultiOutputMixin, ClassifierMixin, BaseEstimator):
     def fit(self, X, y):
         """Keep X (n, d) and y (n,) or (n, t); learn classes_, a list of them where y has several columns."""
         self._validate_params()
-        X, y = validate_data(self, X, y, dtype=FLOATS, order="C", accept_sparse="csr", multi_output=True)
+        X, y = validated(self, X, y, dtype=FLOATS, order="C", accept_sparse="csr", multi_output=True)
         check_classification_targets(y)
         self.outputs_2d_ = y.ndim == 2 and y.shape[1] > 1
         if y.ndim == 2 and not self.outputs_2d_:
@@ -187,7 +186,7 @@ class KNeighborsRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def fit(self, X, y):
         """Keep X (n, d) and y (n,) or (n, t)."""
         self._validate_params()
-        X, self._y = validate_data(
+        X, self._y = validated(
             self, X, y, dtype=FLOATS, order="C", accept_sparse="csr", multi_output=True, y_numeric=True
         )
         remember(self, X)

@@ -1,4 +1,4 @@
-"""A small tree grown by levels against the same tree by histograms, field for field."""
+"""A small tree grown from sorted rows against the same tree by histograms, field for field."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tree_jobs import copied, some_job, some_packed
 
-from ml_core.kernels import plain, plain_level
+from ml_core.kernels import plain, plain_sorted
 from ml_core.kernels.records import NONE, lay_out, new_nodes
 
 FIELDS = (
@@ -31,12 +31,6 @@ def numeric_job(seed, n, d, **chosen):
     )
 
 
-def by_histograms(job, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(plain_level, "fits", lambda job: False)
-        return plain.grow(job)
-
-
 @settings(max_examples=150, deadline=None)
 @given(
     st.integers(0, 2**32 - 1),
@@ -46,17 +40,16 @@ def by_histograms(job, monkeypatch):
     st.sampled_from([1, 3, 20]),
     st.booleans(),
 )
-def test_levels_and_histograms_grow_the_same_tree(seed, n, d, leaves, least, few):
+def test_sorted_rows_and_histograms_grow_the_same_tree(seed, n, d, leaves, least, few):
     job = numeric_job(seed, n, d, max_leaves=leaves, min_rows=least)
     if few:  # a part of the rows, in no order
         chosen = np.random.default_rng(seed).permutation(n)[: max(1, n // 2)].astype(np.uint32)
         job = job._replace(rows=chosen, spare=np.empty_like(chosen))
     one, other = copied(job), copied(job)
-    if not plain_level.fits(one):
-        assert len(job.rows) > 2 * leaves * least or len(job.rows) < max(2, 2 * least)
+    if (order := plain_sorted.sort(job)) is None:
+        assert n > 2 * leaves * least
         return
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        sizes = plain.grow(one), by_histograms(other, monkeypatch)
+    sizes = plain_sorted.grow(one, order), plain.grow(other)
     assert sizes[0] == sizes[1]
     for field in FIELDS:
         np.testing.assert_array_equal(one.nodes[field][: sizes[0]], other.nodes[field][: sizes[0]], field)
@@ -78,8 +71,8 @@ def test_levels_and_histograms_grow_the_same_tree(seed, n, d, leaves, least, few
         lambda job: job.rules.__setitem__("max_leaves", 0),
     ],
 )
-def test_only_small_trees_of_free_numbers_grow_by_levels(change):
+def test_only_small_trees_of_free_numbers_grow_from_sorted_rows(change):
     job = numeric_job(0, 300, 3, max_leaves=31, min_rows=20)
-    assert plain_level.fits(job)
+    assert plain_sorted.sort(job) is not None
     change(job)
-    assert not plain_level.fits(job)
+    assert plain_sorted.sort(job) is None
