@@ -17,6 +17,7 @@ from ml_core.kernels.formulas import LOW32, TINY, score_of, value_of
 from ml_core.kernels.plain_split import sums
 from ml_core.kernels.records import NODE, NONE
 
+MOST = 1500  # rows: with 2000, histograms are as fast at 31 leaves
 FEW = 8  # cuts tried before all are asked whether they may be
 WORDS = np.array(
     [[((1 << code + 1) - 1) >> 64 * word & (1 << 64) - 1 for word in range(4)] for code in range(256)],
@@ -74,7 +75,7 @@ def sort(job):
     or missing values, or a tree on so many rows grows faster by histograms.
     """
     rules, found, (d, n) = job.rules[0], job.found, job.columns.shape
-    if not 0 < n <= 2 * int(rules["max_leaves"]) * int(rules["min_rows"]) or job.groups.shape[1]:
+    if not 0 < n <= MOST or rules["max_leaves"] == 0 or job.groups.shape[1]:
         return None
     if rules["max_columns"] < d or found["categorical"].any() or found["monotone"].any():
         return None

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from ml_core.kernels import plain_sorted
 from ml_core.kernels.trees import empty, join, part
 from ml_core.models import binning
 from ml_core.models.boosting_loss import Loss
@@ -21,8 +22,9 @@ from ml_core.models.engine import kernels_for, threads_for
 from ml_core.models.ensemble import FEW, Ensemble
 from ml_core.models.names import categorical_mask, read
 
-# seconds NumPy takes, on one core: for a node; for a bin of a node's column; for a value of one row, a level
-NODE, BIN, CELL, LEVELS = 2e-4, 2e-8, 3e-8, 3e-7
+# seconds NumPy takes, on one core: for a node, and one of a small tree; for a bin of a node's column; for a
+# value of one row
+NODE, SMALL, BIN, CELL = 2e-4, 5e-5, 2e-8, 3e-8
 NODES = 1 << 14  # of trees, made into flat arrays at once
 
 
@@ -87,10 +89,10 @@ def encoded(model, problem, train, kernels, shared):
 def seconds(model, n, d, q):
     """What NumPy takes about for a fit."""
     leaves = most_leaves(model, n)
-    if model.max_leaf_nodes and n <= 2 * leaves * model.min_samples_leaf:  # by levels, most often
-        return model.max_iter * q * (n * d * LEVELS + 5 * NODE)
+    small = model.max_leaf_nodes and n <= plain_sorted.MOST  # no histograms then, most often
+    node = SMALL if small else NODE + d * model.max_bins * BIN
     cells = n * d * (1 + np.log2(leaves)) / 2
-    return model.max_iter * q * (cells * CELL + leaves * (NODE + d * model.max_bins * BIN))
+    return model.max_iter * q * (cells * CELL + leaves * node)
 
 
 def fit(model, problem, shared=None):
