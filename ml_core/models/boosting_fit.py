@@ -17,7 +17,7 @@ from ml_core.models.boosting_loss import Loss
 from ml_core.models.boosting_rounds import Rounds
 from ml_core.models.boosting_rules import groups_of, monotone_of, most_leaves
 from ml_core.models.boosting_table import Table
-from ml_core.models.boosting_watch import Watch, split_off, stops
+from ml_core.models.boosting_watch import Rule, Watch, split_off, stops
 from ml_core.models.engine import kernels_for, threads_for
 from ml_core.models.ensemble import FEW, Ensemble
 from ml_core.models.names import categorical_mask, read
@@ -95,8 +95,8 @@ def seconds(model, n, d, q):
     return model.max_iter * q * (cells * CELL + leaves * node)
 
 
-def fit(model, problem, shared=None):
-    """Fit, and set what a fitted model has."""
+def fit(model, problem, shared=None, rules=None):
+    """Fit, and set what a fitted model has; early, it stops when all ``rules`` (its own for None) are met."""
     shared, train, test = shared or Shared(), None, None
     going_on = model.warm_start and hasattr(model, "_ensemble")
     if not going_on:
@@ -119,7 +119,7 @@ def fit(model, problem, shared=None):
             begin(model, bins, problem.loss, problem.targets(train))
         limits = bins, monotone_of(model, bins.categorical), groups_of(model, len(bins.edges)), problem.loss
         rounds = Rounds(model, (table, *problem.targets(train)), limits, engine)
-        run(model, rounds, watch_of(model, problem, (codes, test), engine[0]))
+        run(model, rounds, watch_of(model, problem, (codes, test), engine[0], rules))
     return model
 
 
@@ -131,7 +131,7 @@ def begin(model, bins, loss, targets):
     model.is_categorical_ = bins.categorical if bins.categorical.any() else None
 
 
-def watch_of(model, problem, coded, kernels):
+def watch_of(model, problem, coded, kernels, rules):
     """The Watch of a fit, None where it does not stop early; coded: (codes of all rows, those held out)."""
     (codes, test), bins = coded, model._ensemble.bins
     if not model.do_early_stopping_:
@@ -143,7 +143,7 @@ def watch_of(model, problem, coded, kernels):
     else:
         X = None if model.scoring in ("loss", None) else problem.X[test]
         rows, codes = (X, *problem.targets(test)), codes[test]
-    return Watch(model, problem.loss, rows, codes, list(model._scores))
+    return Watch(model, problem.loss, rows, codes, list(model._scores), rules or [Rule.of(model)])
 
 
 def run(model, rounds, watch):

@@ -1,9 +1,10 @@
 """Scores of many boosting candidates: what a fold's candidates share is made once.
 
 All candidates of a fold use one binning of its training rows (never of its test rows, so that scores equal
-those of one fit at a time to the bit), and those that differ only in ``max_iter`` are prefixes of one fit,
-whether it stops early or not: when it does cannot depend on how long it might have gone on. The fits are
-shared out among the threads, each on one of its own.
+those of one fit at a time to the bit), and those that differ only in ``max_iter``, or in ``tol`` and
+``n_iter_no_change``, are prefixes of one fit: it goes on until each of them would have stopped, and when one
+does cannot depend on how long others go on. The fits are shared out among the threads, each on one of its
+own.
 """
 
 import copy
@@ -13,12 +14,15 @@ from sklearn.base import clone
 
 from ml_core.kernels.workers import each
 from ml_core.models.boosting_fit import Shared, fit, raw_after, seconds
+from ml_core.models.boosting_watch import Rule
 from ml_core.models.engine import kernels_for
 from ml_core.models.scoring import judge, rows_of, score_rest
 
+ENDS = ("max_iter", "tol", "n_iter_no_change")
+
 
 def alike(model, candidates):
-    """Candidates that differ in max_iter only -> [(model with the most rounds, [index], [max_iter])]."""
+    """Candidates that differ in ENDS only -> [(model with the most rounds, [index], [Rule])]."""
     found = {}
     for i, candidate in enumerate(candidates):
         try:
@@ -28,11 +32,11 @@ def alike(model, candidates):
                 continue
         except (ValueError, TypeError):
             continue
-        rest = {name: value for name, value in trial.get_params().items() if name != "max_iter"}
+        rest = {name: value for name, value in trial.get_params().items() if name not in ENDS}
         group = found.setdefault(repr(sorted(rest.items())), [trial, [], []])
         group[0] = trial if trial.max_iter >= group[0].max_iter else group[0]
         group[1].append(i)
-        group[2].append(trial.max_iter)
+        group[2].append(Rule.of(trial))
     return list(found.values())
 
 
@@ -52,9 +56,10 @@ def score_fold(groups, parts, scorer, engine):
     (own, held), shared = parts, Shared(threads=1 if engine[1] > 1 else None)
 
     def one(group):
-        trial, indices, rounds = group
+        trial, indices, rules = group
         try:
-            fit(trial, trial._problem(*own), shared)
+            fit(trial, trial._problem(*own), shared, rules)
+            rounds = [rule.rounds(trial._scores) if trial._scores else rule.most for rule in rules]
             found = score_rounds(trial, held, rounds, judge(trial, scorer))
         except Exception:  # one fit at a time will raise it again, and say so
             return []

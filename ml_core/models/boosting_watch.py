@@ -31,11 +31,38 @@ def split_off(model, y):
     return tuple(np.sort(part) for part in parts)
 
 
+@dataclass(frozen=True)
+class Rule:
+    """A fit ends when none of ``patience`` rounds beats the score before by ``tol``, or after ``most``."""
+
+    tol: float
+    patience: int
+    most: int
+
+    @classmethod
+    def of(cls, model):
+        """A model's own."""
+        return cls(model.tol, model.n_iter_no_change, model.max_iter)
+
+    def met(self, scores):
+        """Whether it ends after the last of these scores, of which the first is that of no round."""
+        if len(scores) > self.most:
+            return True
+        if len(scores) <= self.patience:
+            return False
+        bar = scores[-self.patience - 1] + self.tol
+        return not any(score > bar for score in scores[-self.patience :])
+
+    def rounds(self, scores):
+        """The round it ends after, by the scores of at least so many."""
+        return next((n - 1 for n in range(2, len(scores)) if self.met(scores[:n])), len(scores) - 1)
+
+
 @dataclass
 class Watch:
     """Scores of the rounds on rows (X, y, weights), higher is better, and whether they have stopped rising.
 
-    codes (n, d): the rows' bins; None where they are the training rows.
+    codes (n, d): the rows' bins; None where they are the training rows; rules: those not met so far.
     """
 
     model: object
@@ -43,19 +70,17 @@ class Watch:
     rows: tuple
     codes: np.ndarray | None
     scores: list
+    rules: list
 
     def tell(self, raw):
-        """Score raw (n, q) -> whether to stop."""
+        """Score raw (n, q) -> whether to stop: whether every rule has been met."""
         X, y, weights = self.rows
         if self.model.scoring in ("loss", None):
             self.scores.append(-self.loss.value(y, raw, weights))
         else:
             self.scores.append(self._asked(X, y, weights, raw))
-        span = self.model.n_iter_no_change + 1
-        if len(self.scores) < span:
-            return False
-        bar = self.scores[-span] + self.model.tol
-        return not any(score > bar for score in self.scores[-span + 1 :])
+        self.rules = [rule for rule in self.rules if not rule.met(self.scores)]
+        return not self.rules
 
     def _asked(self, X, y, weights, raw):
         from sklearn.metrics import check_scoring

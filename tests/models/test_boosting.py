@@ -13,7 +13,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import cross_val_score
 
-from ml_core.models import engine
+from ml_core.models import boosting_grid, engine
 from ml_core.models.boosting import GradientBoostingClassifier, GradientBoostingRegressor
 
 BOTH = (GradientBoostingClassifier, GradientBoostingRegressor)
@@ -325,6 +325,33 @@ def test_score_many_equals_one_fit_at_a_time():
     for row, candidate in zip(scores[:-1], candidates[:-1], strict=True):
         one = [scorer(clone(model).set_params(**candidate).fit(X[a], y[a]), X[b], y[b]) for a, b in folds]
         assert_array_equal(row, one)
+
+
+@pytest.mark.parametrize(
+    "watched", [{"validation_fraction": 0.2}, {"validation_fraction": None}, {"scoring": "r2"}]
+)
+def test_candidates_that_stop_by_other_rules_share_one_curve(watched, monkeypatch):
+    X, y = friedman(160)
+    folds = [(np.arange(100), np.arange(100, 160)), (np.arange(60, 160), np.arange(60))]
+    candidates = [
+        {"tol": tol, "n_iter_no_change": patience, "max_iter": most}
+        for tol in (0.0, 0.02, 0.3)
+        for patience in (1, 3)
+        for most in (4, 30)
+    ]
+    model = GradientBoostingRegressor(
+        early_stopping=True, learning_rate=0.4, max_leaf_nodes=6, random_state=0, **watched
+    )
+    fits, fit = [], boosting_grid.fit
+    monkeypatch.setattr(boosting_grid, "fit", lambda *given: fits.append(fit(*given)))
+    scores = model.score_many(X, y, candidates, folds, "r2")
+    assert len(fits) == len(folds)
+    stopped = []
+    for row, candidate in zip(scores, candidates, strict=True):
+        alone = [clone(model).set_params(**candidate).fit(X[a], y[a]) for a, _ in folds]
+        assert_array_equal(row, [one.score(X[b], y[b]) for one, (_, b) in zip(alone, folds, strict=True)])
+        stopped += [one.n_iter_ for one in alone]
+    assert len(set(stopped)) > 3 and max(stopped) == max(one.n_iter_ for one in fits)
 
 
 def test_labels_may_be_anything_and_pickles_predict_the_same():
