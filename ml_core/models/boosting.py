@@ -161,7 +161,7 @@ class GradientBoostingRegressor(RegressorMixin, BaseEstimator):
         return gains(self)
 
     def score_many(self, X, y, candidates, folds, scorer=None):
-        """Scores (candidates, folds): a fold is binned once; those that differ in when they end are one fit."""
+        """Scores (candidates, folds): a fold is binned once; those that differ in their end are one fit."""
         return score_grid(self, (X, y), candidates, folds, scorer)
 
 
@@ -288,5 +288,5 @@ class GradientBoostingClassifier(ClassifierMixin, BaseEstimator):
         return gains(self)
 
     def score_many(self, X, y, candidates, folds, scorer=None):
-        """Scores (candidates, folds): a fold is binned once; those that differ in when they end are one fit."""
+        """Scores (candidates, folds): a fold is binned once; those that differ in their end are one fit."""
         return score_grid(self, (X, y), candidates, folds, scorer)
