@@ -34,6 +34,7 @@ def pick(model, task, target=None, where="model"):
         space = space.get(task)
     space = parse(space, f"{where}.space")
     check_names(estimator, space.axes, f"{where}.space")
+    check_words(estimator, space.axes, f"{where}.space")
     return seeded(estimator), space
 
 
@@ -56,6 +57,24 @@ def check_names(estimator, names, where="model.space"):
             hint = f"did you mean {near[0]}" if near else f"it has {', '.join(known) or 'none'}"
             kind = type(estimator).__name__
             raise ValueError(f"{where}.{name}: {kind} has no parameter {name!r}; {hint}")
+
+
+def check_words(estimator, axes, where="model.space"):
+    """ValueError for the first word in a list that the estimator does not know: no fit could take it.
+
+    A number out of bounds is left to the fits, whose errors are rows: others of the list may still do.
+    """
+    from sklearn.utils._param_validation import InvalidParameterError, validate_parameter_constraints
+
+    known, kind = getattr(estimator, "_parameter_constraints", {}), type(estimator).__name__
+    for name, axis in axes.items():
+        for value in getattr(axis, "values", ()):
+            if not (isinstance(value, str) and name in known):
+                continue
+            try:
+                validate_parameter_constraints(known, {name: value}, kind)
+            except InvalidParameterError as error:
+                raise ValueError(f"{where}.{name}: {error}") from None
 
 
 def seeded(estimator):

@@ -107,7 +107,7 @@ def test_params_of_several_types_become_columns(out):
 
 
 def test_a_failed_trial_is_a_row(out):
-    model = {"estimator": LogisticRegression(), "space": {"C": [1.0, "much"]}}
+    model = {"estimator": LogisticRegression(), "space": {"C": [1.0, -1.0]}}
     outcome = run(out, model)
     assert outcome.metrics["failed"] == 1 and outcome.metrics["trials"] == 2
     failed = json.loads((out / "trials.json").read_text())["trials"][1]
@@ -116,7 +116,7 @@ def test_a_failed_trial_is_a_row(out):
 
 
 def test_when_all_fail_the_commonest_error_comes_first_and_the_table_stays(out):
-    model = {"estimator": LogisticRegression(), "space": {"C": [-1.0, -2.0], "l1_ratio": [0.0, "x"]}}
+    model = {"estimator": LogisticRegression(), "space": {"C": [-1.0, -2.0], "l1_ratio": [0.0, 2.0]}}
     with pytest.raises(
         CheckFailed, match="all 4 candidates failed: 2 x InvalidParameterError: .*trials.json"
     ):
@@ -169,6 +169,10 @@ def test_many_classes_and_clusters(tmp_path):
         (
             {"model": LOGISTIC | {"space": {"C": {"low": 0.0, "high": 1.0, "log": True}}}},
             "must be above 0 for log",
+        ),
+        (
+            {"model": LOGISTIC | {"space": {"C": [1.0, "much"]}}},
+            "model.space.C: The 'C' parameter of LogisticRegression must be a float .* Got 'much' instead",
         ),
         ({"scoring": "r2"}, "search.scoring: r2 is not defined for 2 classes"),
         ({"folds": Folds(n=150)}, "search.folds.n: got 150, but class '.*' has "),
