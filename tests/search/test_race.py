@@ -13,6 +13,7 @@ from ml_core.features.columns import Columns
 from ml_core.features.passthrough import Passthrough
 from ml_core.models.linear import Ridge
 from ml_core.models.racing import raced
+from ml_core.report import page
 from ml_core.search import engine, record
 from ml_core.search.budget import Budget
 from ml_core.search.folds import Folds
@@ -142,6 +143,10 @@ def test_a_race_cut_short_goes_on_from_its_journal(tmp_path):
 
 def test_a_stopped_trial_is_a_row_that_says_so(tmp_path):
     some = engine.search(problem(Worth()), SPACE, Grid(), budget=RACE)
+    (tmp_path / "search").mkdir()
+    record.write(tmp_path / "search", some, ["r2"], "regression")
+    told = page._search(tmp_path)  # what the page of a run says of its search
+    assert (told["trials"], told["outrun"], told["failed"]) == (6, some.outrun.sum(), 1)
     record.write(tmp_path, some, ["r2"], "regression")
     rows = json.loads((tmp_path / "trials.json").read_text())["trials"]
     table = pl.read_parquet(tmp_path / "trials.parquet")
