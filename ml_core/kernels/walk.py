@@ -10,7 +10,7 @@ from numba import prange
 from ml_core.kernels.jit import inner, jit
 from ml_core.kernels.trees import Walk
 
-ROWS = 256  # a block's codes stay in the first-level cache while all trees pass
+ROWS = 512  # a block's codes stay in the first-level cache while all trees pass
 BYTE, COLUMN = np.uint64(0xFF), np.uint64(0xFFFFFF)
 
 

@@ -198,9 +198,10 @@ def _cut(grown, ground, trial):
 
 
 def _dressed(trial, loose, trees_facts):
-    """The trial as if fitted, with the first n_estimators of the trees."""
+    """A copy of the trial as if fitted, with the first n_estimators of the trees."""
     from ml_core.kernels.trees import part
 
+    trial = copy.copy(trial)
     trees, facts = trees_facts
     t = getattr(trial, "n_estimators", 1)
     for name in (
