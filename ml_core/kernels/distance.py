@@ -7,6 +7,7 @@ the same bits.
 
 import numpy as np
 
+BLOCK = 1 << 15  # numbers of pairs looked at at once, 256 kB: they stay in cache
 SQUARES, SUMS, LARGEST, POWERS = range(4)  # squares, absolutes, their maximum, their p-th powers
 LEAF = 32  # points side by side in a leaf of the compiled search tree
 
@@ -36,13 +37,16 @@ def between(Q, X, metric=(SQUARES, 2.0)):
 def pairs(Q, X, rows, columns, metric=(SQUARES, 2.0)):
     """Distances (c,) of rows (c,) of Q to rows ``columns`` (c,) of X, before any root."""
     total = np.zeros(len(rows))
-    size = max(1, (1 << 21) // X.shape[1])
+    size = max(2, (BLOCK if metric[0] == SQUARES else 64 * BLOCK) // X.shape[1])
     for start in range(0, len(rows), size):
         cut = slice(start, start + size)
-        step = Q[rows[cut]].astype(np.float64).T.copy()
-        step -= X[columns[cut]].T
-        for k in range(len(step)):
-            add(total[cut], step[k], metric)
+        step = np.subtract(Q[rows[cut]], X[columns[cut]], dtype=np.float64)
+        if metric[0] == SQUARES and len(step) > 1:
+            # NumPy adds row to row along the first of two dimensions; a single column it would add by halves
+            np.add.reduce(np.multiply(step, step, out=step).T.copy(), axis=0, out=total[cut])
+            continue
+        for one in step.T.copy():
+            add(total[cut], one, metric)
     return total
 
 
