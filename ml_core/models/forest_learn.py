@@ -126,7 +126,7 @@ def seconds(model, n, d, random):
 
 
 def learn(model, data, draw, seeds, random):
-    """Grow a tree a seed; sets _ensemble and _facts. data: (X, y); -> (codes (n, d), ground).
+    """Grow a tree a seed; sets _ensemble and _facts. data: (X, y); -> (codes (n, d) for oob_score, ground).
 
     The rows are seen as codes only from here on.
     """
@@ -136,6 +136,7 @@ def learn(model, data, draw, seeds, random):
     with kernels_for(seconds(model, *X.shape, random), kernel="forest_grow.grow") as (kernels, _):
         bins = bins_of(model, X, draw.weight, first)
         ground, codes = ground_of(model, (X, y, bins, kernels), draw, q, random)
+        codes = codes if getattr(model, "oob_score", False) else None
         grown = forest_fit.grow_all(
             ground, seeds, workers.count(getattr(model, "n_jobs", None)), growth(kernels)
         )
