@@ -11,10 +11,11 @@ import functools
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import check_X_y, compute_class_weight
+from sklearn.utils import check_X_y
 
 from ml_core.kernels import similarity, threads, workers
 from ml_core.models import kernel_machine, scoring
+from ml_core.models.weights import weights_of_classes
 
 MOST = 16000  # rows of which a matrix is held: 1 GB of float32, and as much again for a fold
 
@@ -133,9 +134,7 @@ class _Fold:
         try:
             key = repr(model.class_weight)
             if key not in self.weights:
-                self.weights[key] = compute_class_weight(
-                    model.class_weight, classes=self.classes, y=self.labels
-                )
+                self.weights[key] = weights_of_classes(model.class_weight, self.classes, self.labels)
             model.class_weight_ = self.weights[key]
             weight = model._weights(self.codes, np.ones(len(self.codes)))
         except ValueError:

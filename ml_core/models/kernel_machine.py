@@ -10,12 +10,12 @@ import warnings
 import numpy as np
 from scipy.sparse import csr_array, issparse
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_random_state
 
 from ml_core.kernels import platt, similarity
 from ml_core.models.labels import encoded
 from ml_core.models.validate import validated
+from ml_core.models.weights import weights_of_classes
 
 CEILING = 10_000_000  # steps of max_iter=-1, as libsvm
 
@@ -47,7 +47,7 @@ def check_input(model, X, y, sample_weight):
             f"The number of classes has to be greater than one; got {len(model.classes_)} class: "
             f"{model.classes_[0]!r}. {type(model).__name__} needs rows of a second class in y"
         )
-    model.class_weight_ = compute_class_weight(model.class_weight, classes=model.classes_, y=y)
+    model.class_weight_ = weights_of_classes(model.class_weight, model.classes_, y)
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
     if not (weight > 0).any():
         raise ValueError(

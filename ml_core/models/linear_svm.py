@@ -7,13 +7,14 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import assert_all_finite, column_or_1d, compute_class_weight
+from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
 from ml_core.kernels import margin, threads
 from ml_core.models import linear_grid, linear_machine
 from ml_core.models.labels import encoded
+from ml_core.models.weights import weights_of_classes
 
 
 class LinearSVC(ClassifierMixin, BaseEstimator):
@@ -90,9 +91,7 @@ class LinearSVC(ClassifierMixin, BaseEstimator):
         X, y = linear_machine.read(self, X, y)
         self.classes_, codes = self._classes(y)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        by_class = compute_class_weight(
-            self.class_weight, classes=self.classes_, y=y, sample_weight=sample_weight
-        )
+        by_class = weights_of_classes(self.class_weight, self.classes_, y, sample_weight=sample_weight)
         alive = weight > 0
         if not alive.all():
             X, codes, weight = X[alive], codes[alive], weight[alive]
@@ -124,7 +123,7 @@ class LinearSVC(ClassifierMixin, BaseEstimator):
     def _of_fold(self, y, train):
         """What a fit on rows ``train`` of y (n,) learns of the labels, and its losses on all n rows."""
         classes, _ = self._classes(y[train])
-        by_class = compute_class_weight(self.class_weight, classes=classes, y=y[train])
+        by_class = weights_of_classes(self.class_weight, classes, y[train])
         times = np.bincount(train, minlength=len(y)).astype(np.float64)
         return {"classes_": classes}, self._losses(np.searchsorted(classes, y), times, by_class)
 

@@ -17,6 +17,17 @@ def row_weights(sample_weight, X):
     return weight
 
 
+def weights_of_classes(class_weight, classes, y, **more):
+    """A weight for each of classes (q,), as ``compute_class_weight``, whose imports cost more than a small
+    fit.
+    """
+    if class_weight is None:
+        return np.ones(len(classes))
+    from sklearn.utils.class_weight import compute_class_weight
+
+    return compute_class_weight(class_weight, classes=classes, y=y, **more)
+
+
 def class_weights(class_weight, weight, y):
     """Row weights times the weight of the row's class; None where both are absent."""
     if class_weight is None:
@@ -34,7 +45,5 @@ def balanced_weights(class_weight, weight, y):
     """
     if class_weight is None:
         return weight
-    from sklearn.utils.class_weight import compute_class_weight
-
     classes, codes = np.unique(y, return_inverse=True)
-    return weight * compute_class_weight(class_weight, classes=classes, y=y, sample_weight=weight)[codes]
+    return weight * weights_of_classes(class_weight, classes, y, sample_weight=weight)[codes]
