@@ -6,6 +6,7 @@ process of a `dvc repro`.
 
 import json as json_text
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -212,6 +213,9 @@ def run_app(words: list[str]) -> int:
         return app(words, prog_name="mlcore", standalone_mode=False) or 0
     except click.ClickException as error:
         error.show()
+        choices = [word for word in words[1:] if "=" in word]
+        if choices and "unexpected extra argument" in error.format_message():
+            print_error(f"Choices are composed first: mlcore compose {shlex.join(choices)}")
         return 2
     except (KeyboardInterrupt, click.Abort) as end:
         said = next((str(one) for one in (end, end.__cause__) if isinstance(one, KeyboardInterrupt)), "")

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from ml_core.cli import compose
+from ml_core.cli.commands import run_app
 
 CONF = {
     "config.yaml": "defaults: [{model: ridge}, {data: small}, _self_, {experiment: null}]\nseed: 0\nmust: 1",
@@ -113,3 +114,13 @@ def test_no_params_yaml_is_told(root):
     (root / "params.yaml").unlink()
     with pytest.raises(FileNotFoundError, match="run `mlcore compose`"):
         compose.check(root)
+
+
+def test_choices_given_to_a_step_are_sent_to_compose(root, capsys, monkeypatch):
+    (root / "dvc.yaml").touch()
+    monkeypatch.chdir(root)
+    assert run_app(["search", "search.folds.n=3", "model.space.C=[1, 2]"]) == 2
+    told = capsys.readouterr().err
+    assert told.endswith("first: mlcore compose search.folds.n=3 'model.space.C=[1, 2]'\n")
+    assert run_app(["search", "again"]) == 2
+    assert "mlcore compose" not in capsys.readouterr().err
