@@ -50,6 +50,21 @@ def test_threads_change_nothing(seed):
     same(some_job(np.random.default_rng(seed), 40_000, 3, max_leaves=31), threads=2)
 
 
+@pytest.mark.parametrize("n", [1, 900, 70_000])
+def test_leaves_add_their_values_to_their_rows_alone(n):
+    """70000 rows: several stretches, each all leaves' turn."""
+    rng = np.random.default_rng(n)
+    job = some_job(rng, n, 3, max_leaves=31)
+    m = compiled.grow(job)
+    raw, values = rng.normal(size=(n, 2)), rng.normal(size=m)
+    twin = raw.copy()
+    for threads in (1, 2):
+        with compiled.threads(threads):
+            compiled.add_leaves(raw[:, 1], job.rows, job.nodes, m, values)
+        plain.add_leaves(twin[:, 1], job.rows, job.nodes, m, values)
+        np.testing.assert_array_equal(raw, twin)
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_rows_and_sums_of_children_are_their_parents(seed):
     job = some_job(np.random.default_rng(seed), 500, 4)
