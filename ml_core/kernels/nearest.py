@@ -251,6 +251,10 @@ def _climb(tree, Q, k, metric, n_threads):
     if not isinstance(tree, tuple):
         tree = kdtree.plant(tree, lambda work, jobs: each(work, jobs, n_threads))
     tree, Q = kdtree.Tree(*tree), Q.astype(np.float64)
+    if tree.points.shape[2] != kdtree.LEAF:
+        raise ValueError(
+            f"a search tree has leaves of {tree.points.shape[2]} points, not {kdtree.LEAF}: fit anew"
+        )
     best = heaps(len(Q), k)
     leaf = np.empty(len(Q), np.int64)
     kdtree.leaf_of(tree, Q, leaf)

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from ml_core.kernels.distance import LEAF
-
 
 def check(model):
     """ValueError when a tree or a search tree anywhere in ``model`` points outside of itself."""
@@ -72,6 +70,7 @@ def _boxes(model):
     """Our own search tree: children are counted, not stored, so that the sizes have to fit each other."""
     low, high, least, points, member = model._tree
     leaves, (n, d) = len(points), model._points.shape
-    whole = leaves & (leaves - 1) == 0 < leaves and low.shape == high.shape == (2 * leaves - 1, d)
-    _must(whole and len(least) == len(low) and points.shape == (leaves, d, LEAF), "a search tree")
-    _must(member.shape == (leaves, LEAF) and ((member >= -1) & (member < n)).all(), "a search tree")
+    boxes = low.shape == high.shape == (2 * leaves - 1, d) and len(least) == len(low)
+    places = member.shape == (leaves, points.shape[-1]) and points.shape[:-1] == (leaves, d)
+    _must(leaves & (leaves - 1) == 0 < leaves and boxes and places, "a search tree")
+    _must((member >= -1) & (member < n), "a search tree")

@@ -153,3 +153,11 @@ def test_a_small_search_takes_compiled_code_that_is_kept_where_its_compiler_is_l
     X = np.zeros((1100, 20))
     assert nearest._search(X, X, 1, EUCLID, None, 1)[0] == ("_scan" if kept else "_small")
     assert nearest._search(X[:50], X, 1, EUCLID, None, 1)[0] == "_small"
+
+
+def test_a_tree_of_other_leaves_is_refused_before_compiled_code_reads_it():
+    X = np.random.default_rng(5).normal(size=(200, 2))
+    tree = list(nearest.planted(X, 3, EUCLID, 1, anyway=True))
+    tree[3] = tree[3][:, :, :-1].copy()
+    with pytest.raises(ValueError, match="has leaves of 31 points, not 32: fit anew"):
+        nearest._climb(tuple(tree), X, 3, EUCLID, 1)
