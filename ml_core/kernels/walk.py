@@ -1,12 +1,13 @@
-"""Send rows down trees, compiled: binned rows in blocks, or raw numbers without binning them.
+"""Send rows down trees, compiled: binned rows in blocks, few rows one by one, or raw numbers unbinned.
 
 Letters as in ``trees``. Rows of a block go down a tree in step, those that have arrived dropping out: each
-step of a row waits for memory, and other rows use the wait.
+step of a row waits for memory, and other rows use the wait. Of a row alone the trees go down in step.
 """
 
 import numpy as np
 from numba import prange
 
+from ml_core.kernels.encode import encode_block
 from ml_core.kernels.jit import inner, jit
 from ml_core.kernels.trees import Walk
 
@@ -101,6 +102,48 @@ def leaves(walk, codes, found):
             settle_tree(own, tree, codes[first:last], at, active)
             for i in range(last - first):
                 found[first + i, tree] = np.int32(at[i])
+
+
+@inner()
+def settle_row(walk, codes, at, active):
+    """at (t,) uint64 = the leaf in each tree, within the tree, of one row's codes (1, d)."""
+    n_active = 0
+    for tree in range(len(at)):
+        at[tree], active[n_active] = np.uint64(0), np.uint64(tree)
+        if walk.mixed[tree]:
+            settle_mixed(walk, np.uint64(walk.start[tree]), codes, at[tree : tree + 1])
+        else:
+            n_active += 1
+    while n_active > 0:
+        k = 0
+        for p in range(n_active):
+            tree = active[p]
+            node = at[tree]
+            word = walk.words[np.uint64(walk.start[tree]) + node]
+            code = np.uint64(codes[0, word >> np.uint64(16) & COLUMN])
+            right = (code - (word >> np.uint64(8))) & BYTE < word & BYTE
+            following = (word >> np.uint64(40)) + (np.uint64(1) if right else np.uint64(0))
+            active[k] = tree
+            k += following != node
+            at[tree] = following
+        n_active = k
+
+
+@jit()
+def add_few_values(walk, bins, X, raw):
+    """raw (n, q) += the leaves' values of a few rows X (n, d), nan for missing; bins: table, counts and
+    categorical, as of ``encode``.
+    """
+    (table, counts, categorical), t, width = bins, len(walk.output), walk.value.shape[1]
+    codes, at, active = np.empty((1, X.shape[1]), np.uint8), np.empty(t, np.uint64), np.empty(t, np.uint64)
+    for i in range(len(X)):
+        for j in range(X.shape[1]):
+            encode_block(X[i, j : j + 1], table[j], counts[j], categorical[j], codes[0, j : j + 1])
+        settle_row(walk, codes, at, active)
+        for tree in range(t):
+            leaf, column = np.uint64(walk.start[tree]) + at[tree], walk.output[tree]
+            for c in range(width):
+                raw[i, column + c] += walk.value[leaf, c]
 
 
 @inner()

@@ -13,7 +13,7 @@ from ml_core.models.binning import Bins
 from ml_core.models.engine import kernels_for, loaded, threads_for
 
 STEP = 4e-8  # seconds NumPy takes for a row in a tree a level, and for a value to be binned, on one core
-FEW = 8  # rows that are walked as they are, without binning them
+FEW = 8  # rows that go one by one
 
 
 @dataclass
@@ -55,16 +55,11 @@ class Ensemble:
     def add(self, X, raw):
         """raw (n, q) += the leaves' values of X (n, d) float, nan for missing."""
         if len(X) <= FEW and (kernels := loaded()):
-            self._add_few(np.ascontiguousarray(X, np.float64), raw, kernels)
+            bins = self.bins.table, self.bins.counts, self.bins.categorical
+            kernels.add_few_values(self.walk, bins, np.ascontiguousarray(X, np.float64), raw)
             return
         with self.kernels(len(X)) as (kernels, _):
             self.add_coded(self.bins.codes(X, kernels), raw, kernels)
-
-    def _add_few(self, X, raw, kernels):
-        codes = np.zeros(X.shape, np.uint8)
-        if self.bins.categorical.any():
-            codes = self.bins.codes(X, kernels)
-        kernels.add_raw_values(self.trees, X, codes, raw)
 
     def add_coded(self, codes, raw, kernels):
         """As ``add``, from codes (n, d)."""

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from random_trees import some_trees
 
 from ml_core.kernels import compiled, plain, trees
+from ml_core.kernels.bins import table_of
 
 
 def leaf_slowly(forest, bins, root, row):
@@ -58,12 +59,14 @@ def test_raw_numbers_go_where_their_codes_go(seed, n, d):
     forest, bins = some_trees(rng, d, 1)
     codes = rng.integers(0, bins + 1, (n, d)).astype(np.uint8)
     X = np.where(codes == bins, np.nan, codes)
-    found = [np.zeros((n, 2)) for _ in range(3)]
+    found = [np.zeros((n, 2)) for _ in range(4)]
     plain.add_values(forest, bins, codes, found[0])
     compiled.add_raw_values(forest, X, codes, found[1])
     plain.add_raw_values(forest, X, codes, found[2])
-    np.testing.assert_array_equal(found[0], found[1])
-    np.testing.assert_array_equal(found[0], found[2])
+    table, _ = table_of([np.arange(b - 1.0) for b in bins], kinds := np.zeros(d, bool))
+    compiled.add_few_values(trees.packed(forest, bins), (table, bins, kinds), X, found[3])
+    for other in found[1:]:
+        np.testing.assert_array_equal(found[0], other)
 
 
 def test_a_part_of_trees_joined_is_what_went_in():
