@@ -8,11 +8,11 @@ import sys
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scaled import scaled
 from scipy.sparse import csr_matrix
 from sklearn import svm as sklearn_svm
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.estimator_checks import check_estimator
 
@@ -31,11 +31,6 @@ EXCUSED = {
     "NuSVC": WEIGHTS
     | {"check_class_weight_classifiers": "class_weight has no effect on nu-SVC; a warning says so"},
 }
-
-
-def scaled(load):
-    X, y = load(return_X_y=True)
-    return (X - X.mean(axis=0)) / X.std(axis=0), y
 
 
 @pytest.mark.parametrize("model", [SVC(), NuSVC(), LinearSVC(), LinearSVR()], ids=lambda m: type(m).__name__)
@@ -178,133 +173,6 @@ def test_score_many_is_one_fit_at_a_time(model, candidates, scorer):
                 assert found[i, j] == one
             elif callable(scorer):
                 assert_allclose(found[i, j], scorer(fitted, X[test], y[test]), rtol=1e-3)
-
-
-@pytest.mark.parametrize("loss", ["squared_hinge", "hinge"])
-@pytest.mark.parametrize("load", [load_wine, load_breast_cancer])
-@pytest.mark.parametrize(
-    "options", [{}, {"C": 0.01, "intercept_scaling": 3.0}, {"class_weight": "balanced"}], ids=str
-)
-def test_linear_svc_objective_is_no_worse(load, loss, options):
-    X, y = scaled(load)
-    weight = np.random.default_rng(0).uniform(0, 2, len(y))
-    weight[:9] = 0
-    theirs = sklearn_svm.LinearSVC(loss=loss, tol=1e-8, max_iter=20_000, **options)
-    with np.errstate(all="ignore"):
-        theirs.fit(X, y, weight)
-    for rows in (X, csr_matrix(X)):
-        ours = LinearSVC(loss=loss, **options).fit(rows, y, weight)
-        assert_allclose(ours.coef_, theirs.coef_, atol=2e-3)
-        assert_allclose(ours.intercept_, theirs.intercept_, atol=2e-3)
-        assert_array_equal(ours.predict(rows), theirs.predict(X))
-
-
-@pytest.mark.parametrize("loss", ["epsilon_insensitive", "squared_epsilon_insensitive"])
-def test_linear_svr_is_scikit_learns(loss):
-    X, y = load_diabetes(return_X_y=True)
-    X = 20 * X
-    options = {"loss": loss, "epsilon": 5.0}
-    ours = LinearSVR(**options).fit(X, y)
-    theirs = sklearn_svm.LinearSVR(tol=1e-7, max_iter=1_000_000, random_state=0, **options).fit(X, y)
-
-    def objective(model):
-        over = np.maximum(np.abs(y - model.predict(X)) - 5.0, 0)
-        power = 2 if loss.startswith("squared") else 1
-        return (model.coef_ @ model.coef_ + model.intercept_.item() ** 2) / 2 + (over**power).sum()
-
-    assert objective(ours) <= objective(theirs) * (1 + 1e-9)
-    assert_allclose(ours.coef_, theirs.coef_, atol=1e-2)
-    assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-2)
-    assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-3)
-
-
-@pytest.mark.parametrize("loss", ["squared_hinge", "hinge"])
-@pytest.mark.parametrize("shape", [(60, 400), (400, 60)])
-def test_every_way_of_linear_svc_agrees(loss, shape, monkeypatch):
-    from ml_core.models import linear_machine
-
-    rng = np.random.default_rng(0)
-    X = np.where(rng.uniform(size=shape) < 0.2, rng.normal(size=shape), 0)
-    y = X @ rng.normal(size=shape[1]) > 0.1
-    first = LinearSVC(loss=loss, tol=1e-6).fit(X, y)
-    monkeypatch.setattr(linear_machine, "NARROW", 1)  # conjugate gradients, or sweeps over the dual
-    for rows in (X, csr_matrix(X)):
-        other = LinearSVC(loss=loss, tol=1e-6, max_iter=20_000, random_state=0).fit(rows, y)
-        assert_allclose(first.coef_, other.coef_, atol=2e-3)
-
-
-def test_weight_is_repetition_for_linear_svc():
-    X, y = scaled(load_wine)
-    weight = np.random.default_rng(0).integers(0, 4, len(y))
-    one = LinearSVC().fit(X, y, weight)
-    two = LinearSVC().fit(np.repeat(X, weight, axis=0), np.repeat(y, weight))
-    assert_allclose(one.coef_, two.coef_, atol=1e-7)
-
-
-REFUSED = [
-    (SVC(C=-1), "C.*SVC"),
-    (SVC(gamma=-1.0), "gamma"),
-    (SVC(kernel="nonsense"), "kernel"),
-    (SVC(decision_function_shape="ovo", break_ties=True), "break_ties must be False"),
-    (NuSVC(nu=0.99), "specified nu is infeasible: nu=0.99.*allows at most"),
-    (NuSVC(nu=0), "nu"),
-    (LinearSVC(penalty="l1"), "penalty='l1' is not supported: use"),
-    (LinearSVC(multi_class="crammer_singer"), "crammer_singer.*not supported"),
-    (LinearSVC(loss="hinge", dual=False), "Unsupported set of arguments"),
-    (LinearSVC(C=0.0), "C"),
-    (LinearSVR(dual=False), "Unsupported set of arguments"),
-    (LinearSVR(epsilon=-1.0), "epsilon"),
-]
-
-
-@pytest.mark.parametrize("model, message", REFUSED, ids=str)
-def test_bad_parameters(model, message):
-    X, y = scaled(load_wine)
-    with pytest.raises(ValueError, match=message):
-        model.fit(X, y).predict(X)
-
-
-@pytest.mark.parametrize("model", [SVC(), NuSVC(), LinearSVC()], ids=lambda m: type(m).__name__)
-def test_bad_rows(model):
-    X, y = scaled(load_wine)
-    for bad, message in ((np.nan, "NaN"), (np.inf, "infinity")):
-        broken = X.copy()
-        broken[3, 2] = bad
-        with pytest.raises(ValueError, match=message):
-            clone(model).fit(broken, y)
-    with pytest.raises(ValueError, match="class"):
-        clone(model).fit(X, np.zeros(len(y)))
-    with pytest.raises(ValueError, match="could not convert"):
-        clone(model).fit(np.full((len(y), 2), "text"), y)
-    with pytest.raises(NotFittedError):
-        clone(model).predict(X)
-    with pytest.raises(ValueError, match="features"):
-        clone(model).fit(X, y).predict(X[:, :-1])
-
-
-def test_bad_weights_and_matrices():
-    X, y = scaled(load_wine)
-    with pytest.raises(ValueError, match="all samples have zero or negative weights"):
-        SVC().fit(X, y, np.full(len(y), -1.0))
-    with pytest.raises(ValueError, match="positive weights belong to the same class"):
-        SVC().fit(X, y, (y == 1).astype(float))
-    with pytest.raises(ValueError, match="square matrix, got 178x13"):
-        SVC(kernel="precomputed").fit(X, y)
-    with pytest.raises(TypeError, match="toarray"):
-        SVC(kernel="precomputed").fit(csr_matrix(X @ X.T), y)
-    with pytest.warns(UserWarning, match="class_weight has no effect"):
-        NuSVC(nu=0.1, class_weight="balanced").fit(X, y)
-
-
-@pytest.mark.parametrize(
-    "model",
-    [SVC(max_iter=3), NuSVC(nu=0.1, max_iter=3), LinearSVC(max_iter=1), LinearSVC(loss="hinge", max_iter=2)],
-    ids=str,
-)
-def test_an_early_stop_says_what_to_change(model):
-    X, y = scaled(load_wine)
-    with pytest.warns(ConvergenceWarning, match=r"StandardScaler.*raise max_iter or tol, or lower C"):
-        model.fit(X, y)
 
 
 def test_pickles_and_tied_votes():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -43,6 +44,26 @@ def alone(monkeypatch, tmp_path):
         monkeypatch.delenv(name)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def tracker(empty_store) -> Mlflow:
+    """One with an empty store in the folder of the test."""
+    shutil.copy(empty_store, "mlflow.db")
+    return Mlflow()
+
+
+@pytest.fixture
+def client(tracker):
+    """MLflow's own client of the same store."""
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracker.address())
+
+
+def all_runs(client):
+    """The runs of every experiment."""
+    return client.search_runs([one.experiment_id for one in client.search_experiments()])
 
 
 @pytest.fixture

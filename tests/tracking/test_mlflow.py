@@ -1,47 +1,25 @@
-"""What only the MLflow tracker has: its store, its page, its models, and the ways it can be away."""
+"""What only the MLflow tracker has: its store, its page and its models."""
 
 import gc
 import json
 import logging
 import os
 import shutil
-import socket
-import sqlite3
 import subprocess
 import sys
-import threading
-import time
 import types
 from pathlib import Path
 
 import laid_out
 import pytest
 
-from ml_core.tracking import bundle, store
 from ml_core.tracking.mlflow import Mlflow
-from ml_core.tracking.run import RunRefused, TrackerDown
 
 alone, empty_store, make = laid_out.alone, laid_out.empty_store, laid_out.make
+tracker, client = laid_out.tracker, laid_out.client
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-
-
-@pytest.fixture
-def tracker(empty_store) -> Mlflow:
-    shutil.copy(empty_store, "mlflow.db")
-    return Mlflow()
-
-
-@pytest.fixture
-def client(tracker):
-    from mlflow import MlflowClient
-
-    return MlflowClient(tracker.address())
-
-
-def all_runs(client):
-    return client.search_runs([one.experiment_id for one in client.search_experiments()])
 
 
 def test_the_store_lies_where_a_plain_mlflow_ui_looks(make):
@@ -170,49 +148,6 @@ def test_a_registered_model_leads_back_to_its_run(tracker, client, make):
         tracker.read("models:/churn@nobody")
 
 
-def test_a_run_cut_short_is_killed_and_completed_by_the_next(tracker, client, make, monkeypatch):
-    def gone(*_, **__):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(bundle, "stage", gone)
-        with pytest.raises(KeyboardInterrupt):
-            tracker.record(make())
-    (cut,) = all_runs(client)
-    assert cut.info.status == "KILLED" and tracker.runs()[0].status == "KILLED"
-    assert tracker.record(make(ended=1_700_000_009_000)) == cut.info.run_id
-    (whole,) = all_runs(client)
-    assert whole.info.status == "FINISHED"
-    assert len(client.get_metric_history(whole.info.run_id, "evaluate/auc")) == 1
-    assert len(whole.outputs.model_outputs) == 1
-    assert len(client.search_logged_models([whole.info.experiment_id])) == 1
-
-
-def test_a_model_cut_short_is_replaced(tracker, client, make, monkeypatch):
-    from mlflow import MlflowClient
-
-    with monkeypatch.context() as patched:
-        patched.setattr(
-            MlflowClient, "log_model_artifacts", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
-        )
-        with pytest.raises(KeyboardInterrupt):
-            tracker.record(make())
-    (pending,) = client.search_logged_models([all_runs(client)[0].info.experiment_id])
-    run_id = tracker.record(make())
-    (model,) = client.search_logged_models([all_runs(client)[0].info.experiment_id])
-    assert model.model_id != pending.model_id and str(model.status) == "READY"
-    assert tracker.read(run_id).model.uri == f"models:/{model.model_id}"
-
-
-def test_a_run_killed_in_its_first_millisecond_is_put_right(tracker, client, make):
-    tracker.record(make())
-    experiment = all_runs(client)[0].info.experiment_id
-    client.create_run(experiment, tags={"mlcore.receipt": "b" * 32, "mlcore.incomplete": "true"})
-    assert sorted(run.status for run in tracker.runs()) == ["FINISHED", "KILLED"]
-    tracker.record(make(receipt="c" * 32))
-    assert sorted(run.info.status for run in all_runs(client)) == ["FINISHED", "FINISHED", "KILLED"]
-
-
 def test_a_copied_checkout_keeps_its_files_to_itself(tracker, make, tmp_path, monkeypatch):
     old = tracker.record(make())
     moved = tmp_path / "moved"
@@ -223,225 +158,6 @@ def test_a_copied_checkout_keeps_its_files_to_itself(tracker, make, tmp_path, mo
     assert tracker.read(new).artifacts["report.html"].is_relative_to(moved)
     assert [run.run_id for run in tracker.runs()] == [new, old]
     assert tracker.record(make(receipt="b" * 32)) == new
-
-
-def test_a_deleted_experiment_is_named_with_the_way_back(tracker, client, make):
-    tracker.record(make())
-    known = client.get_experiment_by_name("ml_core").experiment_id
-    client.delete_experiment(known)
-    with pytest.raises(TrackerDown, match=f"'ml_core' was deleted.*mlflow experiments restore -x {known}"):
-        tracker.record(make(receipt="b" * 32))
-
-
-@pytest.mark.parametrize(
-    ("revision", "said"),
-    [("bda7b8c39065", r"form of an older MLflow\nback it up, then type `mlflow db upgrade 'sqlite:///.*mlflow.db'`"),
-     ("ffffffffffff", "written by a newer MLflow than the installed")],
-)  # fmt: skip
-def test_a_store_of_another_mlflow_is_told_and_left_alone(tracker, make, revision, said):
-    assert revision in store.revisions()[1] or revision == "f" * 12
-    with sqlite3.connect("mlflow.db") as base:
-        base.execute("update alembic_version set version_num = ?", [revision])
-    base.close()
-    before = Path("mlflow.db").read_bytes()
-    with pytest.raises(TrackerDown, match=said) as caught:
-        tracker.record(make())
-    assert str(caught.value).count("\n") <= 1
-    assert Path("mlflow.db").read_bytes() == before
-
-
-def test_what_is_no_store_at_all_is_told_and_left_alone(make):
-    Path("mlflow.db").write_bytes(b"no database" * 999)
-    with pytest.raises(TrackerDown, match=r"mlflow\.db cannot be read \(file is not a database\)"):
-        Mlflow().record(make())
-    assert Path("mlflow.db").read_bytes() == b"no database" * 999
-    Path("mlflow.db").unlink()
-    with sqlite3.connect("mlflow.db") as base:
-        base.execute("create table mine (x)")
-    base.close()
-    with pytest.raises(TrackerDown, match="older MLflow\nmove it away, and a new one is made"):
-        Mlflow().record(make())
-
-
-def test_what_a_killed_maker_of_the_store_left_is_cleared_away(make):
-    Path("mlflow.db").touch()
-    Path("mlflow.db.new").write_bytes(b"half a database")
-    Path("mlflow.db.new-journal").write_bytes(b"and its journal")
-    run_id = Mlflow().record(make())
-    assert [run.run_id for run in Mlflow().runs()] == [run_id]
-    assert not list(Path().glob("mlflow.db.new*"))
-
-
-def test_a_journal_of_a_killed_writer_is_rolled_back(tracker, make):
-    run_id = tracker.record(make())
-    code = (
-        "import os, sqlite3; base = sqlite3.connect('mlflow.db', isolation_level=None)\n"
-        "base.execute('pragma cache_size = 1'); base.execute('begin')\n"
-        "rows = 'with recursive n(i) as (select 1 union all select i+1 from n limit 9999) select * from n'\n"
-        "base.execute(f'create table filler as {rows}'); os.kill(os.getpid(), 9)\n"
-    )
-    subprocess.run([sys.executable, "-c", code])
-    assert Path("mlflow.db-journal").stat().st_size > 0
-    assert tracker.record(make()) == run_id
-    assert not Path("mlflow.db-journal").exists()
-
-
-def test_the_newest_revision_we_read_is_the_one_mlflow_knows():
-    from mlflow.store.db.utils import _get_latest_schema_revision
-
-    assert store.revisions()[0] == _get_latest_schema_revision()
-
-
-def test_a_folder_that_cannot_be_written_is_a_reason(tracker, make, monkeypatch):
-    def full(*_, **__):
-        raise OSError(28, "No space left on device", "/x/mlruns")
-
-    monkeypatch.setattr(bundle, "stage", full)
-    with pytest.raises(TrackerDown, match=r"store cannot be used: No space left on device \(/x/mlruns\)"):
-        tracker.record(make())
-
-
-def test_a_dead_port_costs_milliseconds_and_names_no_password(make, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:geheim@127.0.0.1:9")
-    began = time.monotonic()
-    with pytest.raises(TrackerDown) as caught:
-        Mlflow().record(make())
-    assert time.monotonic() - began < 1
-    assert str(caught.value) == "MLflow is unreachable (Connection refused at http://***@127.0.0.1:9)"
-
-
-@pytest.mark.parametrize("uri", ["http://{}", "postgresql://me:x@{}/base"])
-def test_a_server_that_never_answers_is_given_up(make, uri, monkeypatch):
-    with socket.socket() as mute:
-        mute.bind(("127.0.0.1", 0))
-        mute.listen(0)
-        where = "{}:{}".format(*mute.getsockname())
-        others = [socket.socket() for _ in range(3)]  # a full backlog drops further callers
-        for other in others:
-            other.setblocking(False)
-            other.connect_ex(mute.getsockname())
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri.format(where))
-        began = time.monotonic()
-        with pytest.raises(TrackerDown, match="unreachable"):
-            Mlflow(patience=0.5).record(make())
-        assert time.monotonic() - began < 3
-        for other in others:
-            other.close()
-
-
-def test_a_name_that_takes_for_ever_to_resolve_is_given_up(make, monkeypatch):
-    done = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [] if done.wait(20) else [])
-    began = time.monotonic()
-    with pytest.raises(TrackerDown, match=r"no answer in 0\.3 s at http://nowhere\.example"):
-        Mlflow("http://nowhere.example", patience=0.3).record(make())
-    assert time.monotonic() - began < 2
-    done.set()
-
-
-def test_a_password_in_params_is_refused():
-    with pytest.raises(
-        ValueError, match=r"holds a password \(http://\*\*\*@host:5000\).*MLFLOW_TRACKING_URI"
-    ):
-        Mlflow("http://me:geheim@host:5000")
-    with pytest.raises(ValueError, match="patience must be > 0 seconds, got 0"):
-        Mlflow(patience=0)
-
-
-def test_what_mlflow_refuses_is_another_thing_than_mlflow_away(tracker, make, monkeypatch):
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-
-    def no(*_, **__):
-        raise MlflowException("no such thing as sqlite://me:geheim@x\nmore", error_code=3)
-
-    monkeypatch.setattr(MlflowClient, "log_batch", no)
-    with pytest.raises(RunRefused, match=r"^MLflow refused \(no such thing as sqlite://\*\*\*@x\)$"):
-        tracker.record(make())
-
-
-RECORD = """
-import sys, laid_out
-from pathlib import Path
-from ml_core.tracking.mlflow import Mlflow
-number = sys.argv[1]
-print("ready", flush=True)
-run = laid_out.make_run(Path("files" + number), receipt=number * 32)
-Mlflow(patience=20).record(run)
-"""
-
-
-def start(number, **more):
-    environment = os.environ | {"PYTHONPATH": f"{HERE}{os.pathsep}{ROOT}", "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-c", RECORD, number], env=environment, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)  # fmt: skip
-
-
-@pytest.mark.slow
-def test_four_processes_on_a_fresh_store(make):
-    processes = [start(number) for number in "1234"]
-    for process in processes:
-        said = process.communicate(timeout=120)
-        assert (process.returncode, said) == (0, ("ready\n", ""))
-    assert sorted(run.receipt[0] for run in Mlflow().runs()) == ["1", "2", "3", "4"]
-    assert not list(Path().glob("*.new*"))
-
-
-KILLS = """
-import os, signal, sys, time, laid_out
-from pathlib import Path
-from ml_core.tracking.mlflow import Mlflow
-
-tracker = Mlflow(patience=20)
-tracker.runs(1)  # MLflow is imported once, here; children are forks, each killed a little later
-
-def run(number):
-    return laid_out.make_run(Path("files"), receipt=str(number) * 32)
-
-def killed_after(seconds, number):
-    child = os.fork()
-    if child == 0:
-        tracker.record(run(number))
-        os._exit(0)
-    time.sleep(seconds)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-
-for number, kills, fresh in (("a", 4, True), ("b", 24, False)):
-    began = time.monotonic()
-    if fresh:
-        Path("mlflow.db").unlink()
-    tracker.record(run(number))
-    whole = time.monotonic() - began
-    for i in range(kills):
-        if fresh:
-            Path("mlflow.db").unlink(missing_ok=True)
-        killed_after(1.2 * whole * i / kills, i // 5)
-        if Path("mlflow.db").exists():
-            tracker.runs(1)  # readable at any moment
-"""
-
-
-@pytest.mark.slow
-def test_kill_9_at_any_moment_leaves_whole_runs_and_none_that_seems_to_run(tracker, make):
-    """28 kills, the first 4 while the store itself is being made; each run is hit five times."""
-    from mlflow import MlflowClient
-
-    environment = os.environ | {"PYTHONPATH": f"{HERE}{os.pathsep}{ROOT}", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", KILLS], env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    client = MlflowClient(tracker.address())
-    assert len(all_runs(client)) > 3
-    receipts = {run.data.tags["mlcore.receipt"] for run in all_runs(client)}
-    for receipt in receipts:
-        tracker.record(make(receipt=receipt))
-    ended = all_runs(client)
-    assert {run.info.status for run in ended} == {"FINISHED"} and len(ended) == len(receipts)
-    for run in ended:
-        assert len(client.get_metric_history(run.info.run_id, "evaluate/auc")) == 1
-        assert len(run.outputs.model_outputs) == 1
-    assert len(client.search_logged_models([ended[0].info.experiment_id])) == len(receipts)
-    assert not list(Path().glob("mlflow.db.new*"))
 
 
 def test_the_best_trials_become_child_runs_once(tracker, client, make, tmp_path):
@@ -457,7 +173,7 @@ def test_the_best_trials_become_child_runs_once(tracker, client, make, tmp_path)
     tracker = replace(tracker, children=2)
     run_id = tracker.record(run)
     assert tracker.record(run) == run_id
-    children = [one for one in all_runs(client) if one.data.tags.get("mlflow.parentRunId") == run_id]
+    children = [one for one in laid_out.all_runs(client) if one.data.tags.get("mlflow.parentRunId") == run_id]
     assert sorted((one.data.params["C"], one.data.metrics["mean"]) for one in children) == [
         ("2", 0.2),
         ("3", 0.3),
