@@ -11,21 +11,21 @@ from numba import prange
 from ml_core.kernels import hist as histograms
 from ml_core.kernels.formulas_jit import value_of
 from ml_core.kernels.jit import inner, jit
-from ml_core.kernels.partition import count_left, goes_left, partition
+from ml_core.kernels.partition import count_left, goes_left, partition, parts_enough
 from ml_core.kernels.records import NONE
-from ml_core.kernels.search import forget, pick, search, search_column, spare_room
+from ml_core.kernels.search import forget, pick, search, search_column
 from ml_core.kernels.split import penalty, sums
 
 ROWS = 1 << 15  # of raw that a thread adds to at a time: they stay in its second-level cache
 
 
-@inner()
+@inner(inline="always", _nrt=False)
 def rows_of(node, job):
     """The rows of a node, a view."""
     return job.rows[job.nodes[node].start : job.nodes[node].start + job.nodes[node].rows]
 
 
-@inner()
+@inner(_nrt=False)
 def build(slot, node, job):
     """job.hists[slot] = the histogram of a node's rows."""
     rows, hist, shift = rows_of(node, job), job.hists[slot], job.rules[0].shift
@@ -37,25 +37,29 @@ def build(slot, node, job):
         histograms.gather(hist, job.parts)
 
 
-@inner()
+@inner(_nrt=False)
 def consider(node, slot, job):
     """Find the best split of a node with its histogram in ``slot``; its column is NONE if there is none."""
     hist, counts, record = job.hists[slot], job.counts, job.nodes[node]
     search(hist, node, job)
-    pick(hist, record, job.found, job.rules[0])
+    pick(hist, record, job)
     # hessians bound the rows on each side only loosely: count them, and where they are too few, find what
     # this column really offers
     while record.column != NONE and record.sure == 1:
         rows, column = rows_of(node, job), job.columns[record.column]
-        left = count_left(column, rows, record.bits)
-        if min(left, len(rows) - left) >= job.rules[0].min_rows:
+        least = job.rules[0].min_rows
+        if parts_enough(column, rows, record.bits, least):
             return
-        histograms.count_rows(counts, column, rows)
-        search_column(job.found[record.column], hist, counts, record, job.rules[0], spare_room())
-        pick(hist, record, job.found, job.rules[0])
+        histograms.count_rows(counts, job.whole[0], column, rows)
+        left = count_left(counts, record.bits)
+        if min(left, len(rows) - left) >= least:
+            return
+        spare = job.whole, job.real
+        search_column(job.found[record.column], hist, counts, record, job.rules[0], spare)
+        pick(hist, record, job)
 
 
-@inner()
+@inner(_nrt=False)
 def begin_child(child, parent, rules):
     """What follows for a new node from its total: its value, within the parent's bounds, and no split yet."""
     forget(child)
@@ -64,7 +68,7 @@ def begin_child(child, parent, rules):
     child.value = min(max(value_of(G, H, rules.l1, child.l2), child.low), child.high)
 
 
-@inner()
+@inner(_nrt=False)
 def recall(unseen, rows, column):
     """Take the codes that rows have out of unseen (4,) uint64."""
     for i in range(len(rows)):
@@ -72,18 +76,18 @@ def recall(unseen, rows, column):
         unseen[code >> np.uint64(6)] &= ~(np.uint64(1) << (code & np.uint64(63)))
 
 
-@inner()
+@inner(_nrt=False)
 def any_bit(bits):
     """Whether any of bits (4,) uint64 is set."""
     return (bits[0] | bits[1] | bits[2] | bits[3]) != 0
 
 
-@inner()
+@inner(_nrt=False)
 def divide(node, at, job):
     """Part a node's rows between two new nodes, ``at`` and ``at + 1``."""
     rules, parent, left, right = job.rules[0], job.nodes[node], job.nodes[at], job.nodes[at + 1]
     start, stop = parent.start, parent.start + parent.rows
-    table = np.empty(256, np.uint8)
+    table = job.table
     for code in range(256):
         table[code] = goes_left(parent.bits, code)
     rows, spare, column = job.rows[start:stop], job.spare[start:stop], job.columns[parent.column]
@@ -113,7 +117,7 @@ def divide(node, at, job):
         left.low = right.high = middle
 
 
-@inner()
+@inner(_nrt=False)
 def may_split(node, job):
     """Whether looking for a split is worth it at all."""
     rules, node = job.rules[0], job.nodes[node]
@@ -121,14 +125,14 @@ def may_split(node, job):
     return not deep and node.rows >= max(2, 2 * rules.min_rows)
 
 
-@inner()
+@inner(_nrt=False)
 def smaller(node, nodes):
     """The child with fewer rows, and the other."""
     left = nodes[node].left
     return (left, left + 1) if nodes[left].rows <= nodes[left + 1].rows else (left + 1, left)
 
 
-@inner()
+@inner(_nrt=False)
 def consider_children(node, free, job):
     """Histograms and best splits of a divided node's children; ``free`` is the stack of unused slots.
 
@@ -159,7 +163,7 @@ def consider_children(node, free, job):
             nodes[child].slot = own
 
 
-@inner()
+@inner(_nrt=False)
 def take(free):
     """Pop an unused slot, or NONE; the stack's last entry says how many there are."""
     if free[-1] == 0:
@@ -168,7 +172,7 @@ def take(free):
     return free[free[-1]]
 
 
-@inner()
+@inner(_nrt=False)
 def give(free, slot):
     """Push a slot back; NONE is nothing."""
     if slot != NONE:
@@ -176,7 +180,7 @@ def give(free, slot):
         free[-1] += 1
 
 
-@inner()
+@inner(_nrt=False)
 def next_leaf(queue, n_open, best_first, nodes):
     """Position in the queue of the leaf to split: the largest gain, the older of equals; or simply the
     last.
@@ -191,7 +195,7 @@ def next_leaf(queue, n_open, best_first, nodes):
     return at
 
 
-@inner()
+@inner(_nrt=False)
 def begin(free, job):
     """Make node 0 of all rows in job.rows and look for its split."""
     first = np.int64(0)  # a plain 0 would have all that follows compiled again, for this number
@@ -209,7 +213,7 @@ def begin(free, job):
         consider(first, slot, job)
 
 
-@jit()
+@jit(_nrt=False)
 def grow(job):
     """Grow a tree on job.rows into job.nodes -> number of nodes.
 
@@ -218,8 +222,7 @@ def grow(job):
     """
     nodes, best_first = job.nodes, job.rules[0].max_leaves > 0
     most = min(job.rules[0].max_leaves if best_first else len(nodes), (len(nodes) + 1) // 2)
-    queue = np.empty(most + 1, np.int64)
-    free = np.empty(len(job.hists), np.int64)
+    queue, free = job.lists[0], job.lists[1, : len(job.hists)]
     for slot in range(len(free)):
         free[slot] = slot
     free[-1] = len(free) - 1
@@ -242,7 +245,7 @@ def grow(job):
     return 2 * n_leaves - 1
 
 
-@inner()
+@inner(_nrt=False)
 def below(rows, row):
     """How many of rows (k,), ascending, are below ``row``."""
     low, high = 0, len(rows)
@@ -255,7 +258,7 @@ def below(rows, row):
     return low
 
 
-@inner()
+@inner(_nrt=False)
 def add_within(raw, rows, nodes, values, stretch):
     """As ``add_leaves``, to those of raw in a stretch (first, last) alone."""
     for node in range(len(nodes)):
@@ -265,7 +268,7 @@ def add_within(raw, rows, nodes, values, stretch):
                 raw[own[i]] += values[node]
 
 
-@jit(parallel=True)
+@jit(parallel=True, _nrt=True)
 def add_leaves(raw, rows, nodes, n_nodes, values):
     """raw (n,)[rows of each leaf] += values (m,): the training rows' share of a new tree, which needs no
     walk. Rows are all n, ascending in a leaf: each stretch of raw stays in cache while all leaves add to it.

@@ -10,7 +10,7 @@ exactly.
 import numpy as np
 from numba import prange
 
-from ml_core.kernels.jit import jit
+from ml_core.kernels.jit import inner, jit
 from ml_core.kernels.prefetch import prefetch
 from ml_core.kernels.records import NONE
 
@@ -18,7 +18,7 @@ AHEAD = 24  # rows; halves the time where rows are a tenth of all, and costs not
 SERIAL = 1 << 15  # additions below which starting threads costs more than they bring
 
 
-@jit()
+@jit(_nrt=False)
 def add_rows(hist, codes, packed, rows, shift):
     """hist (s,) += packed (n,) of the given rows, at their codes (n, d).
 
@@ -36,7 +36,7 @@ def add_rows(hist, codes, packed, rows, shift):
             hist[(np.uint64(j) << shift) + np.uint64(flat[start + np.uint64(j)])] += value
 
 
-@jit(parallel=True)
+@jit(parallel=True, _nrt=True)
 def add_rows_together(parts, codes, packed, rows, shift):
     """parts (threads, s): part t becomes the histogram of the t-th share of rows."""
     n_parts = len(parts)
@@ -46,34 +46,50 @@ def add_rows_together(parts, codes, packed, rows, shift):
         add_rows(parts[t], codes, packed, rows[first:last], shift)
 
 
-@jit()
-def count_rows(counts, column, rows):
-    """counts (256,) int64 = rows per code of a column (n,) uint8."""
-    for code in range(len(counts)):
-        counts[code] = 0
-    for i in range(len(rows)):
-        counts[column[rows[i]]] += 1
+@jit(_nrt=False)
+def count_rows(counts, others, column, rows):
+    """counts (256,) int64 = rows per code of a column (n,) uint8; others (256,) int64: room.
 
-
-@jit()
-def column_sums(hist, column, total, room):
-    """The sums (bins + 1,) of one column in a leaf's hist: a view, or laid out in room (256,), where what the
-    others leave of the leaf's total is the common code's.
+    Two by two: of a code that most rows have, each sum would wait for the one before.
     """
-    first, size = column.first, column.bins + 1
-    if column.common == NONE:
-        return hist[first : first + size]
-    room[size - 1] = 0
+    for code in range(len(counts)):
+        counts[code] = others[code] = 0
+    pairs = len(rows) // 2
+    for i in range(pairs):
+        counts[column[rows[2 * i]]] += 1
+        others[column[rows[2 * i + 1]]] += 1
+    for i in range(2 * pairs, len(rows)):
+        counts[column[rows[i]]] += 1
+    for code in range(len(counts)):
+        counts[code] += others[code]
+
+
+@inner(_nrt=False)
+def lay_out(hist, column, total, room):
+    """room (bins + 1,) or longer = the sums of one column in a leaf's hist: what the others leave of the
+    leaf's total is the common code's.
+    """
+    at = column.first
+    room[column.bins] = 0
     for code in range(column.codes):
         if code != column.common:
-            room[code] = hist[first]
-            total -= hist[first]
-            first += 1
+            room[code] = hist[at]
+            total -= hist[at]
+            at += 1
     room[column.common] = total
-    return room[:size]
 
 
-@jit()
+@inner(inline="always", _nrt=False)
+def column_sums(hist, column, total, room):
+    """The sums (bins + 1,) of one column in a leaf's hist: a view, or laid out in room (256,)."""
+    own = hist[column.first : column.first + column.bins + 1]
+    if column.common != NONE:
+        lay_out(hist, column, total, room)
+        own = room[: column.bins + 1]
+    return own
+
+
+@jit(_nrt=False)
 def gather(hist, parts):
     """hist (s,) = sum of parts (threads, s)."""
     for i in range(len(hist)):
@@ -83,7 +99,7 @@ def gather(hist, parts):
             hist[i] += parts[t, i]
 
 
-@jit()
+@jit(_nrt=False)
 def subtract(parent, child):
     """parent (s,) -= child (s,): what remains is the other child."""
     for i in range(len(parent)):

@@ -9,25 +9,40 @@ from ml_core.kernels.jit import inner, jit
 from ml_core.kernels.prefetch import prefetch
 
 AHEAD = 48  # rows: a column's bytes are one apart, so many rows share a cache line
+GLANCE, GLANCES = 64, 8  # rows looked at between two questions whether they are enough, and questions asked
 SERIAL = 1 << 14  # rows below which starting threads costs more than they bring
 
 
-@inner(inline="always")
+@inner(inline="always", _nrt=False)
 def goes_left(bits, code):
     """bits (4,) uint64 -> 1 where the code's bit is set."""
     return (bits[np.uint64(code) >> np.uint64(6)] >> (np.uint64(code) & np.uint64(63))) & np.uint64(1)
 
 
-@inner()
-def count_left(column, rows, bits):
-    """How many of rows a split sends left; column (n,) uint8."""
+@inner(_nrt=False)
+def parts_enough(column, rows, bits, least):
+    """Whether the first of rows (k,) tell that a split sends ``least`` each way; column (n,) uint8."""
+    left, seen, last = 0, 0, min(len(rows), GLANCES * GLANCE)
+    while seen < last:
+        stop = min(seen + GLANCE, last)
+        for i in range(seen, stop):
+            left += np.int64(goes_left(bits, column[rows[i]]))
+        seen = stop
+        if min(left, seen - left) >= least:
+            return True
+    return False
+
+
+@inner(_nrt=False)
+def count_left(counts, bits):
+    """How many rows a split sends left, of counts (256,) rows of each code."""
     count = 0
-    for i in range(len(rows)):
-        count += np.int64(goes_left(bits, column[rows[i]]))
+    for code in range(256):
+        count += counts[code] * np.int64(goes_left(bits, code))
     return count
 
 
-@inner()
+@inner(_nrt=False)
 def part(rows, lefts, rights, column, table):
     """Write rows to lefts or rights -> number of lefts; no branch, since which way a row goes cannot be
     guessed.
@@ -44,14 +59,14 @@ def part(rows, lefts, rights, column, table):
     return np.int64(n_left)
 
 
-@inner()
+@inner(_nrt=False)
 def move(start, source, first, count):
     """start (count,) or longer = source[first : first + count], in rising order, since they may overlap."""
     for i in range(count):
         start[i] = source[first + i]
 
 
-@jit()
+@jit(_nrt=False)
 def partition(rows, spare, column, table, n_threads):
     """rows (k,) uint32 reordered, lefts first; table (256,) uint8 tells which codes go left -> number of
     lefts.
@@ -63,7 +78,7 @@ def partition(rows, spare, column, table, n_threads):
     return partition_together(rows, spare, column, table, n_threads)
 
 
-@inner(parallel=True)
+@inner(parallel=True, _nrt=True)
 def partition_together(rows, spare, column, table, n_parts):
     """As ``partition``, each thread a share: in its own stretch first, then moved to the common place."""
     n = len(rows)

@@ -48,12 +48,23 @@ FOUND = np.dtype(
 # found (d,), nodes (m,): records; groups (d, w) uint64: the interaction groups a column is in, reach (m, w)
 # those a node may still use, w = 0 without any; rows, spare (k,) uint32: the rows to grow on, and room for as
 # many; hists (slots, g << shift), parts (threads, g << shift), counts (256,) int64
-Job = namedtuple("Job", "codes columns packed rules found nodes groups reach rows spare hists parts counts")
+# whole, real, lists, table: as ``room_for``
+_JOB = "codes columns packed rules found nodes groups reach rows spare hists parts counts"
+Job = namedtuple("Job", f"{_JOB} whole real lists table")
 
 
 def new_nodes(most, words):
     """Room for ``most`` nodes: nodes (most,), reach (most, words)."""
     return np.zeros(most, NODE), np.full((most, words), ~np.uint64(0))
+
+
+def room_for(leaves, slots, d):
+    """What a tree is grown with and leaves nothing in: whole (4, 256) int64: a column laid out; sums to the
+    left, their bins, their rows; real (2, 256); lists (3, k) int64: open leaves, free slots, columns; table
+    (256,) uint8.
+    """
+    lists = np.empty((3, max(leaves + 1, slots, d)), np.int64)
+    return np.empty((4, 256), np.int64), np.empty((2, 256)), lists, np.empty(256, np.uint8)
 
 
 def shift_of(bins):

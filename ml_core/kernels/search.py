@@ -8,19 +8,19 @@ from numba import prange
 
 from ml_core.kernels.formulas_jit import bounded_score, mix, score_of
 from ml_core.kernels.hist import column_sums
-from ml_core.kernels.jit import inner, jit
+from ml_core.kernels.jit import inner
 from ml_core.kernels.records import NONE
 from ml_core.kernels.split import best_cut, best_set, only_cut, sums
 
 SERIAL = 1000  # bins below which starting threads costs more than they bring
 
 
-@inner()
+@inner(_nrt=False)
 def allow(node, job):
     """Mark the columns a node may split on: those of its interaction groups, a random max_columns of them."""
     rules, found, groups = job.rules[0], job.found, job.groups
     d, words = groups.shape
-    usable, k = np.empty(d, np.int64), 0
+    usable, k = job.lists[2], 0
     for j in range(d):
         fits = words == 0
         for w in range(words):
@@ -38,13 +38,7 @@ def allow(node, job):
         found[usable[i]].allowed = True
 
 
-@jit()
-def spare_room():
-    """What ``search_column`` needs to lay out a column."""
-    return np.empty(256, np.int64), np.empty(256, np.int64), np.empty(256)
-
-
-@inner()
+@inner(_nrt=False)
 def search_column(column, hist, counts, leaf, rules, spare):
     """Fill in a column's best split from the leaf's hist (s,) and the column's counts (256,); where those are
     empty, hessians bound the rows.
@@ -57,38 +51,44 @@ def search_column(column, hist, counts, leaf, rules, spare):
         best = only_cut(left, rows, leaf, rules, column.monotone)
         column.gain, column.cut, column.missing, column.total, column.sure = best
         return
-    own = column_sums(hist, column, leaf.total, spare[0])
+    own = column_sums(hist, column, leaf.total, spare[0][0])
     if column.categorical:
-        best = best_set(own, counts, leaf, rules, column.bits)
+        best = best_set(own, counts, leaf, rules, column.bits, spare)
     else:
-        best = best_cut(own, counts, leaf, rules, column.monotone, spare[1:])
+        best = best_cut(own, counts, leaf, rules, column.monotone, spare)
     column.gain, column.cut, column.missing, column.total, column.sure = best
 
 
-@inner(parallel=True)
+@inner(parallel=True, _nrt=True)
 def search_together(hist, leaf, rules, found, n_parts):
     """``search_column`` for all columns; leaf, rules: arrays of one, since a record cannot cross to
     threads.
     """
     for t in prange(n_parts):
-        spare = spare_room()
+        spare = np.empty((4, 256), np.int64), np.empty((2, 256))
         for j in range(t, len(found), n_parts):
             search_column(found[j], hist, hist[:0], leaf[0], rules[0], spare)
 
 
-@inner()
+@inner(_nrt=False)
 def search(hist, node, job):
     """Fill job.found for a node from its hist (s,)."""
     allow(node, job)
     if len(job.parts) > 1 and len(hist) > SERIAL:
         search_together(hist, job.nodes[node : node + 1], job.rules, job.found, len(job.parts))
         return
-    spare, found, none, leaf, rules = spare_room(), job.found, hist[:0], job.nodes[node], job.rules[0]
+    spare, found, none, leaf, rules = (
+        (job.whole, job.real),
+        job.found,
+        hist[:0],
+        job.nodes[node],
+        job.rules[0],
+    )
     for j in range(len(found)):
         search_column(found[j], hist, none, leaf, rules, spare)
 
 
-@inner()
+@inner(_nrt=False)
 def forget(node):
     """Leave a node without a split."""
     node.column, node.left, node.cut, node.missing, node.gain = NONE, 0, 0, 0, -np.inf
@@ -96,7 +96,7 @@ def forget(node):
     node.unseen[:] = 0
 
 
-@inner()
+@inner(_nrt=False)
 def own_score(node, rules):
     """What a node brings unsplit."""
     G, H = sums(node.total, rules)
@@ -105,9 +105,18 @@ def own_score(node, rules):
     return bounded_score(G, H, node.value, rules.l1, rules.l2)
 
 
-@inner()
-def pick(hist, node, found, rules):
+@inner(_nrt=False)
+def first_bits(n, bits):
+    """bits (4,) uint64 = the set of the codes below n."""
+    for word in range(4):
+        more, whole = n - 64 * word, ~np.uint64(0)
+        bits[word] = whole if more >= 64 else (np.uint64(1) << np.uint64(max(more, 0))) - np.uint64(1)
+
+
+@inner(_nrt=False)
+def pick(hist, node, job):
     """Enter the best column's split into the node, the first of equals; none where it gains nothing."""
+    found, rules = job.found, job.rules[0]
     forget(node)
     j = 0
     for i in range(1, len(found)):
@@ -119,13 +128,20 @@ def pick(hist, node, found, rules):
         return
     node.column, node.gain, node.missing = j, gain, best.missing
     node.sum_left, node.sure = best.total, best.sure
-    m, own = best.bins, column_sums(hist, best, node.total, np.empty(256, np.int64))
-    node.cut = 0 if best.categorical else best.cut
-    for b in range(m + 1):
-        word, bit = b >> 6, np.uint64(1) << np.uint64(b & 63)
-        if best.categorical:
-            node.bits[word] |= best.bits[word] & bit
-        elif b <= best.cut if b < m else best.missing == 1:
-            node.bits[word] |= bit
-        if own[b] == 0 and (b == m or best.categorical):
-            node.unseen[word] |= bit
+    m, own = best.bins, column_sums(hist, best, node.total, job.whole[0])
+    last, bit = m >> 6, np.uint64(1) << np.uint64(m & 63)
+    if best.categorical:
+        node.cut = 0
+        first_bits(m + 1, node.bits)
+        for word in range(4):
+            node.bits[word] &= best.bits[word]
+        for b in range(m):
+            if own[b] == 0:
+                node.unseen[b >> 6] |= np.uint64(1) << np.uint64(b & 63)
+    else:
+        node.cut = best.cut
+        first_bits(best.cut + 1, node.bits)
+        if best.missing == 1:
+            node.bits[last] |= bit
+    if own[m] == 0:
+        node.unseen[last] |= bit

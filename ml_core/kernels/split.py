@@ -1,7 +1,7 @@
 """The best split of a leaf by one column, from its histogram.
 
 Letters: G, H sums of gradient and hessian; a column's bins are 0..m-1 and m is missing; a cut at b sends bins
-<= b left.
+<= b left. Nothing here makes an array: in small leaves, numba's count of who refers to it cost a fifth.
 """
 
 import numpy as np
@@ -12,13 +12,13 @@ from ml_core.kernels.jit import inner
 from ml_core.kernels.records import FEW, NONE
 
 
-@inner()
+@inner(_nrt=False)
 def sums(total, rules):
     """Packed total -> G, H."""
     return (total >> 32) * rules.unit_g, (total & LOW32) * rules.unit_h
 
 
-@inner()
+@inner(_nrt=False)
 def bounded_gain(left, leaf, rules, direction):
     """Sum of the children's scores where their values are bounded or ordered; -inf where the order is
     wrong.
@@ -33,13 +33,13 @@ def bounded_gain(left, leaf, rules, direction):
     return bounded_score(GL, HL, low, l1, l2) + bounded_score(G - GL, H - HL, high, l1, l2)
 
 
-@inner()
+@inner(_nrt=False)
 def free(leaf, direction):
     """Whether nothing binds the values of a leaf's children."""
     return direction == 0 and leaf.low == -np.inf and leaf.high == np.inf
 
 
-@inner()
+@inner(_nrt=False)
 def room(left, rows, leaf, rules):
     """0: a child surely has too few rows or too little hessian; 1: it may; 2: surely not. rows < 0:
     unknown.
@@ -55,16 +55,35 @@ def room(left, rows, leaf, rules):
     return 2 if small >= m * rules.h_most else 1
 
 
-@inner()
-def add_up(hist, start, lefts):
-    """lefts (k,) = start + the running sums of hist (k,)."""
-    total = start
-    for b in range(len(hist)):
-        total += hist[b]
-        lefts[b] = total
+@inner(_nrt=False)
+def add_up(hist, counts, start, spare):
+    """spare's lefts (k,) = start[0] + the running sums of hist, cuts (k,) the bins after which they stand,
+    and rows (k,) = start[1] + those of counts, -1 where there are none -> k.
+
+    Cuts are after the first bin and those that hold something: one after an empty bin parts no rows anew.
+    """
+    lefts, cuts, rows = spare[0][1], spare[0][2], spare[0][3]
+    if len(hist) == 0:
+        return 0
+    total, seen, k, counted = start[0] + hist[0], start[1], 1, len(counts) > 0
+    lefts[0], cuts[0] = total, 0
+    for b in range(1, len(hist)):
+        own = hist[b]
+        total += own
+        lefts[k], cuts[k] = total, b
+        k += np.int64((own != 0) | (counted and counts[b] != 0))
+    if not counted:
+        rows[:k] = -1
+        return k
+    b = 0
+    for i in range(k):
+        while b <= cuts[i]:
+            seen, b = seen + counts[b], b + 1
+        rows[i] = seen
+    return k
 
 
-@inner()
+@inner(_nrt=False)
 def gains_of(lefts, leaf, rules, l2, gains):
     """gains (k,) = sums of the scores of both children for packed left sums (k,), nothing binding them."""
     unit_g, unit_h, l1 = rules.unit_g, rules.unit_h, rules.l1
@@ -74,7 +93,7 @@ def gains_of(lefts, leaf, rules, l2, gains):
         gains[b] = score_of(GL, HL, l1, l2) + score_of(G - GL, H - HL, l1, l2)
 
 
-@inner()
+@inner(_nrt=False)
 def only_cut(left, rows, leaf, rules, direction):
     """As ``best_cut`` where there is one cut only; left: packed, rows: sent left, < 0 for unknown."""
     enough = room(left, rows, leaf, rules)
@@ -88,54 +107,80 @@ def only_cut(left, rows, leaf, rules, direction):
     return gain, 0 if gain > -np.inf else NONE, 0, left, enough
 
 
-@inner()
+@inner(_nrt=False)
+def roomy(k, spare, leaf, rules):
+    """(first, end) of the k cuts in spare whose children may have rows and hessian enough: what lies to the
+    left only grows from cut to cut.
+    """
+    lefts, rows, first, end = spare[0][1], spare[0][3], 0, k
+    while first < end and room(lefts[first], rows[first], leaf, rules) == 0:
+        first += 1
+    while first < end and room(lefts[end - 1], rows[end - 1], leaf, rules) == 0:
+        end -= 1
+    return first, end
+
+
+@inner(_nrt=False)
+def highest(gains):
+    """Place of the largest of gains (k,), k > 0; of equals the first."""
+    a = b = -np.inf
+    for i in range(len(gains) // 2):  # each its own chain of comparisons
+        a = gains[2 * i] if gains[2 * i] > a else a
+        b = gains[2 * i + 1] if gains[2 * i + 1] > b else b
+    most, at = max(a, b, gains[-1]), 0
+    while gains[at] < most:
+        at += 1
+    return at
+
+
+@inner(_nrt=False)
 def best_cut(hist, counts, leaf, rules, direction, spare):
-    """hist (m + 1,), counts (256,) or empty; spare: int64 and float64 (256,) -> (gain, cut, missing left?,
+    """hist (m + 1,), counts (256,) or empty; spare: as ``records.room_for`` -> (gain, cut, missing left?,
     packed left sum, room).
 
     Of equals the first wins: missing right before missing left, lower cuts first.
     """
-    m, counted, (lefts, gains) = len(hist) - 1, len(counts) > 0, spare
-    unbound = free(leaf, direction)
+    m, lefts, gains, unbound = len(hist) - 1, spare[0][1], spare[1][0], free(leaf, direction)
     best, cut, missing, sum_left, sure = -np.inf, NONE, 0, np.int64(0), 0
     for side in range(2):
         if side and hist[m] == 0:
             break
-        k = m - 1 if hist[m] == 0 or side else m
-        add_up(hist[:k], hist[m] if side else np.int64(0), lefts)
+        last = m - 1 if hist[m] == 0 or side else m
+        start = (hist[m], counts[m] if len(counts) else np.int64(0)) if side else (np.int64(0), np.int64(0))
+        first, end = roomy(add_up(hist[:last], counts, start, spare), spare, leaf, rules)
+        if first == end:
+            continue
         if unbound:
-            gains_of(lefts[:k], leaf, rules, rules.l2, gains)
-        rows = counts[m] if counted and side else np.int64(0)
-        for b in range(k):
-            rows += counts[b] if counted else np.int64(0)
-            if unbound and not gains[b] > best:
-                continue
-            enough = room(lefts[b], rows if counted else np.int64(-1), leaf, rules)
-            if enough == 0:
-                continue
-            gain = gains[b] if unbound else bounded_gain(lefts[b], leaf, rules, direction)
-            if gain > best:
-                best, cut, missing, sum_left, sure = gain, b, side, lefts[b], enough
+            gains_of(lefts[first:end], leaf, rules, rules.l2, gains)
+        else:
+            for i in range(first, end):
+                gains[i - first] = bounded_gain(lefts[i], leaf, rules, direction)
+        at = highest(gains[: end - first])
+        if gains[at] > best:
+            best, missing, at = gains[at], side, at + first
+            cut, sum_left = spare[0][2][at], lefts[at]
+            sure = room(sum_left, spare[0][3][at], leaf, rules)
     return best, cut, missing, sum_left, sure
 
 
-@inner()
+@inner(_nrt=False)
 def penalty(column, rules):
     """The l2 penalty on the values of a split's children: a set of many categories fits noise easily."""
     return rules.l2 + rules.cat_l2 if column.categorical and column.bins > FEW else rules.l2
 
 
-@inner()
+@inner(_nrt=False)
 def likely_rows(packed, leaf):
     """About how many rows a packed sum of a leaf stands for, by its share of the hessian."""
     return np.int64((packed & LOW32) / max(leaf.total & LOW32, 1) * leaf.rows + 0.5)
 
 
-@inner()
-def ordered_categories(hist, leaf, rules, smooth):
-    """Bins worth a place of their own, by gradient over hessian -> (k,) int64; the rest always go right."""
-    keys, order = np.empty(len(hist)), np.empty(len(hist), np.int64)
-    k = 0
+@inner(_nrt=False)
+def ordered_categories(hist, leaf, rules, smooth, spare):
+    """spare's order (k,) = the bins worth a place of their own, by gradient over hessian; the rest always go
+    right -> k.
+    """
+    order, keys, k = spare[0][2], spare[1][1], 0
     for b in range(len(hist)):
         if hist[b] == 0 or (len(hist) > FEW + 1 and likely_rows(hist[b], leaf) < rules.cat_smooth):
             continue
@@ -146,11 +191,11 @@ def ordered_categories(hist, leaf, rules, smooth):
             at -= 1
         keys[at], order[at] = key, b
         k += 1
-    return order[:k]
+    return k
 
 
-@inner()
-def best_set(hist, counts, leaf, rules, bits):
+@inner(_nrt=False)
+def best_set(hist, counts, leaf, rules, bits, spare):
     """As ``best_cut`` for a categorical column; bits (4,) uint64 gets the categories that go left.
 
     Prefixes of the order from either end suffice for a convex loss (Fisher 1958). Where there are many
@@ -158,10 +203,9 @@ def best_set(hist, counts, leaf, rules, bits):
     in LightGBM: they join the left side in groups of cat_rows, and as many rows stay on the right.
     """
     many, counted = len(hist) > FEW + 1, len(counts) > 0
-    order = ordered_categories(hist, leaf, rules, rules.cat_smooth if many else rules.l2)
-    k = len(order)
+    k = ordered_categories(hist, leaf, rules, rules.cat_smooth if many else rules.l2, spare)
     most = min((k + 1) // 2, rules.max_categories)
-    lefts, gains = np.empty(256, np.int64), np.empty(256)
+    lefts, order, gains = spare[0][1], spare[0][2], spare[1][0]
     best, length, end, sum_left, sure = -np.inf, NONE, 0, np.int64(0), 0
     for side in range(2):
         left, rows, group = np.int64(0), np.int64(0), np.int64(0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml_core.kernels.formulas import rough_units, units
-from ml_core.kernels.records import Job, new_nodes
+from ml_core.kernels.records import Job, new_nodes, room_for
 from ml_core.kernels.trees import Trees
 from ml_core.models.boosting_rules import most_leaves, rules_of
 from ml_core.models.ensemble import Ensemble
@@ -48,6 +48,7 @@ class Rounds:
             table.bundled, table.columns, np.empty(n, np.int64), rules, found,
             *_nodes(2 * leaves - 1, groups), np.empty(n, np.uint32), np.empty(n, np.uint32),
             np.empty((slots, s), np.int64), np.empty((threads, s), np.int64), np.empty(256, np.int64),
+            *room_for(leaves, slots, d),
         )  # fmt: skip
         self.grow = self.kernels.grower(self.job)
         self.slopes = np.empty((2, self.loss.q, n), np.float32)

@@ -64,6 +64,6 @@ def test_no_rows_make_no_sums():
 def test_counts_are_a_histogram_of_ones():
     codes, packed, rows, shift = case(0)
     counts = np.empty(256, np.int64)
-    count_rows(counts, np.ascontiguousarray(codes[:, 0]), rows)
+    count_rows(counts, np.empty(256, np.int64), np.ascontiguousarray(codes[:, 0]), rows)
     ones = histogram_slowly(codes[:, :1], np.ones_like(packed), rows, 8)
     assert counts.tolist() == ones

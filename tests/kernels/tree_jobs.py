@@ -54,6 +54,7 @@ def some_job(rng, n, d, threads=1, **chosen):
         bundled, columns, packed, rules, found, nodes, groups, reach,
         np.arange(n, dtype=np.uint32), np.empty(n, np.uint32), np.empty((slots, s), np.int64),
         np.empty((threads, s), np.int64), np.empty(256, np.int64),
+        *records.room_for((len(nodes) + 1) // 2, slots, d),
     )  # fmt: skip
 
 
