@@ -232,14 +232,14 @@ class GradientBoostingClassifier(ClassifierMixin, BaseEstimator):
         q = len(self.classes_)
         if q < 2:
             only = self.classes_[0]
-            raise ValueError(f"y holds one class only, {only!r}; a classifier needs at least 2 classes")
+            raise ValueError(f"y holds one class only, {only}; a classifier needs at least 2 classes")
         if q > 2 and self.monotonic_cst is not None:
             raise ValueError(f"monotonic_cst needs two classes, got {q}")
         weights = row_weights(sample_weight, X)
         weights = class_weights(self.class_weight, weights, y)
         given = held_out(self, *held)
         if given:
-            given = (given[0], coded(given[1], self.classes_).astype(np.float64), given[2])
+            given = (given[0], coded(given[1], self.classes_, "y_val").astype(np.float64), given[2])
         weights = np.empty(0) if weights is None else weights
         return Problem(X, codes.astype(np.float64), weights, Loss("log_loss", 1 if q == 2 else q), given)
 

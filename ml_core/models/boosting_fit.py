@@ -104,6 +104,8 @@ def fit(model, problem, shared=None, rules=None):
         # of the validation rows, of the trees, of the sample that edges are found from
         model._seeds = [int(seed) for seed in rng.randint(2**31 - 1, size=3)]
     problem.loss.check(problem.y)
+    if problem.given is not None:
+        problem.loss.check(problem.given[1], "y_val")
     model.do_early_stopping_ = bool(stops(model, len(problem.y), problem.given is not None))
     problem = problem.weighing()
     if model.do_early_stopping_ and problem.given is None:

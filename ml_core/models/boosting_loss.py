@@ -52,12 +52,15 @@ class Loss:
         """Whether leaf values are found from residuals, the Newton step knowing only their signs."""
         return self.name in ("absolute_error", "quantile", "huber")
 
-    def check(self, y):
-        """Refuse a target outside the loss's range."""
-        if self.name == "poisson" and (y.min() < 0 or y.sum() == 0):
-            raise ValueError(f"loss='poisson' needs y >= 0 with a positive sum, got a minimum of {y.min():g}")
-        if self.name == "gamma" and y.min() <= 0:
-            raise ValueError(f"loss='gamma' needs y > 0, got a minimum of {y.min():g}")
+    def check(self, y, what="y"):
+        """Refuse a target outside the loss's range; only one to learn from must have a sum."""
+        least = y.min()
+        if self.name == "poisson" and (least < 0 or (what == "y" and not y.any())):
+            raise ValueError(
+                f"loss='poisson' needs {what} >= 0 with a positive sum, got a minimum of {least:g}"
+            )
+        if self.name == "gamma" and least <= 0:
+            raise ValueError(f"loss='gamma' needs {what} > 0, got a minimum of {least:g}")
 
     def start(self, y, weights):
         """Best constant (q,)."""

@@ -22,6 +22,8 @@ def checked(model, X, y, **checks):
 def held_out(model, X, y, weights):
     """Validation rows given to fit, checked: (X, y, weights), or None."""
     if X is None and y is None:
+        if weights is not None:
+            raise ValueError("sample_weight_val is given without X_val and y_val; leave it out, or give them")
         return None
     if X is None or y is None:
         raise ValueError("X_val and y_val must be given together")
@@ -30,6 +32,8 @@ def held_out(model, X, y, weights):
     X, y = read(model, X, reset=False), column_or_1d(y)
     if len(X) != len(y):
         raise ValueError(f"X_val has {len(X)} rows, but y_val has {len(y)}")
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise ValueError("y_val must hold finite numbers, it holds nan or infinity")
     return X, y, weighed(weights, X)
 
 

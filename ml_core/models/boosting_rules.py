@@ -3,6 +3,7 @@
 Letters: n rows, d columns, w words of 64 interaction groups.
 """
 
+from collections.abc import Iterable
 from numbers import Integral, Real
 
 import numpy as np
@@ -83,6 +84,8 @@ def groups_of(model, d):
         given = [{j} for j in range(d)]
     elif given == "pairwise":
         given = [{i, j} for i in range(d) for j in range(i)] or [{0}]
+    if not all(isinstance(group, Iterable) and not isinstance(group, str) for group in given):
+        raise ValueError(f"interaction_cst must hold sets of columns, as [{{0, 1}}, {{2}}], got {given!r}")
     groups = [sorted(columns_named(model, "interaction_cst", group)) for group in given]
     rest = sorted(set(range(d)) - {j for group in groups for j in group})
     groups += [rest] if rest else []

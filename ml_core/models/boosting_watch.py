@@ -27,7 +27,13 @@ def split_off(model, y):
     stratify = y if hasattr(model, "classes_") else None
     share = int(share) if isinstance(share, Integral) else float(share)
     rows = np.arange(len(y))
-    parts = train_test_split(rows, test_size=share, stratify=stratify, random_state=model._seeds[0])
+    try:
+        parts = train_test_split(rows, test_size=share, stratify=stratify, random_state=model._seeds[0])
+    except ValueError as error:
+        raise ValueError(
+            f"validation_fraction={share!r} cannot be held out of {len(y)} rows: {error}. Set another one, "
+            "None to watch the training rows, or early_stopping=False"
+        ) from error
     return tuple(np.sort(part) for part in parts)
 
 

@@ -6,7 +6,7 @@ Letters: n rows, d columns, q classes.
 from sklearn.utils._param_validation import StrOptions
 
 from ml_core.models import forest_methods as methods
-from ml_core.models.forest_learn import class_weight_of, learn_forest, read_classes, read_values
+from ml_core.models.forest_learn import by_class, learn_forest, read_classes, read_values
 from ml_core.models.forest_quantiles import remember_targets
 
 CLASSES = methods.FOREST | {
@@ -24,10 +24,7 @@ def fit_classes(model, X, y, sample_weight, random):
     """Learn classes_ and the trees from X (n, d), y (n,) of any labels."""
     model._validate_params()
     X, codes, weight = read_classes(model, X, y, sample_weight, methods.CLASS_CRITERIA)
-    factor = class_weight_of(model, codes)
-    if factor is not None:
-        weight = factor if weight is None else weight * factor
-    return learn_forest(model, (X, codes, weight), random)
+    return learn_forest(model, (X, codes, by_class(model, codes, weight)), random)
 
 
 def fit_values(model, X, y, sample_weight, random):

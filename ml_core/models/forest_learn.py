@@ -19,7 +19,7 @@ from ml_core.models.forest_fit import Draw, Ground
 from ml_core.models.forest_job import Target
 from ml_core.models.forest_methods import limits_of, monotone_of, read, refuse_criterion
 from ml_core.models.labels import encoded
-from ml_core.models.weights import row_weights
+from ml_core.models.weights import row_weights, times, weights_of_classes
 
 SECONDS = 4e-7  # NumPy takes for a row, a column looked at and a level of a tree
 
@@ -57,14 +57,12 @@ def read_values(model, X, y, sample_weight, known):
     return X, y, row_weights(sample_weight, X)
 
 
-def class_weight_of(model, codes):
-    """Factor on each row (n,) by the weight of its class; None for none."""
+def by_class(model, codes, weight):
+    """Row weights (n,), or None, times the weight of the row's class, codes (n,)."""
     given = model.class_weight
     if given is None or given == "balanced_subsample":
-        return None
-    from sklearn.utils.class_weight import compute_class_weight
-
-    return compute_class_weight(given, classes=model.classes_, y=model.classes_[codes])[codes]
+        return weight
+    return times(weight, weights_of_classes(given, model.classes_, model.classes_[codes])[codes])
 
 
 def draws_of(model, n, weight):

@@ -45,7 +45,11 @@ FOREST = LIMITS | {
     "n_estimators": [Interval(Integral, 1, None, closed="left")],
     "bootstrap": ["boolean"],
     "oob_score": ["boolean", callable],
-    "n_jobs": [Integral, None],
+    "n_jobs": [
+        Interval(Integral, 1, None, closed="left"),
+        Interval(Integral, None, -1, closed="right"),
+        None,
+    ],
     "verbose": ["verbose"],
     "warm_start": ["boolean"],
     "max_samples": [
@@ -113,10 +117,11 @@ def limits_of(model, n, d, random):
     """The model's parameters as ``Limits`` for n rows of d columns."""
     split, leaf = model.min_samples_split, model.min_samples_leaf
     leaf = int(leaf) if isinstance(leaf, Integral) else int(np.ceil(leaf * n))
+    leaves = min(model.max_leaf_nodes, max(2, n)) if model.max_leaf_nodes else 0  # room is made for all
     split = int(split) if isinstance(split, Integral) else max(2, int(np.ceil(split * n)))
     return Limits(
         model.criterion, columns_looked_at(model.max_features, d), int(model.max_depth or 0),
-        max(split, 2 * leaf), leaf, int(model.max_leaf_nodes or 0), float(model.min_weight_fraction_leaf),
+        max(split, 2 * leaf), leaf, int(leaves), float(model.min_weight_fraction_leaf),
         float(model.min_impurity_decrease), random,
     )  # fmt: skip
 

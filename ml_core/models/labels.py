@@ -24,12 +24,12 @@ def encoded(y):
     return np.unique(y, return_inverse=True)
 
 
-def coded(y, classes):
+def coded(y, classes, what="y"):
     """Checked y (n,) -> codes (n,) in ``classes``, ascending; refuses a label that is not among them."""
     found, codes = encoded(y)
     place = np.minimum(np.searchsorted(classes, found), len(classes) - 1)
     if not (known := classes[place] == found).all():
-        raise ValueError(f"y holds labels {found[~known]} that are not among the classes {classes}")
+        raise ValueError(f"{what} holds labels {found[~known]} that are not among the classes {classes}")
     return codes if np.array_equal(place, np.arange(len(classes))) else place[codes]
 
 

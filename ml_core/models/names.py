@@ -4,6 +4,7 @@ Letters: n rows, d columns.
 """
 
 from dataclasses import dataclass, field
+from numbers import Integral
 
 import numpy as np
 
@@ -79,10 +80,12 @@ def columns_named(model, what, given):
                 known = ", ".join(names) or "not named"
                 raise ValueError(f"{what} names {one!r}, but the columns are {known}")
             yield names.index(one)
-        elif 0 <= int(one) < model.n_features_in_:
+        elif isinstance(one, Integral) and 0 <= one < model.n_features_in_:
             yield int(one)
         else:
-            raise ValueError(f"{what} has column {one!r}, but must be in 0..{model.n_features_in_ - 1}")
+            raise ValueError(
+                f"{what} has column {one!r}, but must be in 0..{model.n_features_in_ - 1}, or a column's name"
+            )
 
 
 def categorical_mask(model):
@@ -95,6 +98,10 @@ def categorical_mask(model):
     if given is None or (isinstance(given, str) and given == "from_dtype"):
         return mask
     given = np.atleast_1d(np.asarray(given))
+    if given.ndim > 1 or isinstance(model.categorical_features, dict):
+        raise ValueError(
+            f"categorical_features must be a mask, or a list of columns, got {model.categorical_features!r}"
+        )
     if given.dtype == bool:
         if given.shape != (d,):
             raise ValueError(

@@ -18,7 +18,7 @@ from ml_core.kernels.trees import part
 from ml_core.models import forest_methods as methods
 from ml_core.models.forest_fit import Draw
 from ml_core.models.forest_grid import score_grid
-from ml_core.models.forest_learn import class_weight_of, learn, path_of, read_classes, read_values
+from ml_core.models.forest_learn import by_class, learn, path_of, read_classes, read_values
 
 TREE = methods.LIMITS | {"splitter": [StrOptions({"best", "random"})]}
 CLASSES = TREE | {
@@ -198,10 +198,7 @@ class DecisionTreeClassifier(ClassifierMixin, BaseEstimator):
         """X (n, d), nan for missing, y (n,) of any labels -> classes_ (q,) and the tree."""
         self._validate_params()
         X, codes, weight = read_classes(self, X, y, sample_weight, methods.CLASS_CRITERIA)
-        factor = class_weight_of(self, codes)
-        if factor is not None:
-            weight = factor if weight is None else weight * factor
-        return grow(self, (X, codes, weight))
+        return grow(self, (X, codes, by_class(self, codes, weight)))
 
 
 class DecisionTreeRegressor(RegressorMixin, BaseEstimator):

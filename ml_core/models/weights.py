@@ -1,5 +1,7 @@
 """Weights of rows and classes, checked."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
@@ -17,12 +19,31 @@ def row_weights(sample_weight, X):
     return weight
 
 
+def refuse_class_weight(class_weight, classes):
+    """ValueError for a dict whose weights cannot be weights, or that does not speak of these classes (q,)."""
+    if not isinstance(class_weight, dict):
+        return
+    for label, weight in class_weight.items():
+        if not isinstance(weight, Real) or not 0 <= weight < np.inf:
+            raise ValueError(f"class_weight[{label!r}] must be a number in [0, inf), got {weight!r}")
+    known = classes.tolist()
+    unknown = [label for label in class_weight if label not in known]
+    if unknown and any(label not in class_weight for label in known):
+        raise ValueError(
+            f"class_weight has a weight for {unknown[0]!r}, but the classes of y are "
+            f"{', '.join(map(repr, known))}"
+        )
+    if not any(class_weight.get(label, 1) for label in known):
+        raise ValueError(f"class_weight must be > 0 for one class at least, got {class_weight!r}")
+
+
 def weights_of_classes(class_weight, classes, y, **more):
     """A weight for each of classes (q,), as ``compute_class_weight``, whose imports cost more than a small
     fit.
     """
     if class_weight is None:
         return np.ones(len(classes))
+    refuse_class_weight(class_weight, classes)
     from sklearn.utils.class_weight import compute_class_weight
 
     return compute_class_weight(class_weight, classes=classes, y=y, **more)
@@ -34,8 +55,16 @@ def class_weights(class_weight, weight, y):
         return weight
     from sklearn.utils.class_weight import compute_sample_weight
 
-    by_class = compute_sample_weight(class_weight, y)
-    return by_class if weight is None else by_class * weight
+    refuse_class_weight(class_weight, np.unique(y))
+    return times(weight, compute_sample_weight(class_weight, y))
+
+
+def times(weight, by_class):
+    """Weights (n,), or None, of rows times those of their classes (n,); ValueError where nothing is left."""
+    weight = by_class if weight is None else by_class * weight
+    if not weight.any():
+        raise ValueError("sample_weight times class_weight is zero for every row; one must be > 0")
+    return weight
 
 
 def balanced_weights(class_weight, weight, y):

@@ -402,6 +402,14 @@ def test_a_model_file_keeps_every_bit(model, tmp_path):
         ({"monotonic_cst": [1] * 6, "categorical_features": [0]}, "must be 0 for categorical columns"),
         ({"categorical_features": [6]}, r"categorical_features has column 6, but must be in 0..5"),
         ({"categorical_features": ["x"]}, "categorical_features names 'x', but the columns are not named"),
+        ({"categorical_features": [0.5]}, r"categorical_features has column 0.5, but must be in 0..5"),
+        ({"categorical_features": [[0]]}, r"must be a mask, or a list of columns, got \[\[0\]\]"),
+        ({"interaction_cst": [0, 1]}, r"interaction_cst must hold sets of columns.*, got \[0, 1\]"),
+        ({"interaction_cst": [{0, 9}]}, r"interaction_cst has column 9, but must be in 0..5"),
+        (
+            {"validation_fraction": 60, "early_stopping": True},
+            "validation_fraction=60 cannot be held out of 60 rows",
+        ),
     ],
 )
 @pytest.mark.parametrize("model", BOTH)
@@ -423,6 +431,23 @@ def test_bad_parameters_are_named(model, chosen, message):
 def test_bad_targets_and_losses_are_named(chosen, y, message):
     with pytest.raises(ValueError, match=message):
         GradientBoostingRegressor(**chosen).fit(friedman(60)[0], np.full(60, y))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"X_val": 1}, "X_val and y_val must be given together"),
+        ({"y_val": [0], "X_val": 1}, "X_val has 60 rows, but y_val has 1"),
+        ({"y_val": np.full(60, np.nan), "X_val": 1}, "y_val must hold finite numbers"),
+        ({"y_val": np.full(60, -1.0), "X_val": 1}, "loss='gamma' needs y_val > 0, got a minimum of -1"),
+        ({"sample_weight_val": np.ones(60)}, "sample_weight_val is given without X_val and y_val"),
+    ],
+)
+def test_bad_rows_to_stop_by_are_named(given, message):
+    X, y = friedman(60)
+    given = {name: X if name == "X_val" else value for name, value in given.items()}
+    with pytest.raises(ValueError, match=message):
+        GradientBoostingRegressor("gamma", max_iter=2).fit(X, y, **given)
 
 
 @pytest.mark.parametrize("levels", [None, 3])

@@ -236,12 +236,20 @@ def test_any_table_is_learned(n, d, seed, lost, constant):
         ({"max_samples": 10_000}, r"max_samples must be in 1\.\.442"),
         ({"oob_score": True, "bootstrap": False}, "oob_score needs bootstrap=True"),
         ({"max_bins": 256}, "max_bins"),
+        ({"n_jobs": 0}, r"'n_jobs' parameter .* Got 0"),
     ],
 )
 def test_bad_parameters_are_named(params, message):
     X, y = load_diabetes(return_X_y=True)
     with pytest.raises(ValueError, match=message):
         RandomForestRegressor(2, **params).fit(X, y)
+
+
+def test_a_limit_of_leaves_beyond_the_rows_is_none():
+    X, y = load_diabetes(return_X_y=True)
+    found = [DecisionTreeRegressor(max_leaf_nodes=most, random_state=0).fit(X, y) for most in (442, 10**12)]
+    assert_array_equal(found[0].predict(X), found[1].predict(X))
+    assert found[1].get_n_leaves() > 400
 
 
 def test_bad_targets_are_named():
