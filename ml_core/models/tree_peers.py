@@ -1,17 +1,14 @@
-"""Models fitted by scikit-learn and LightGBM, served by our predict to the bit; and ours as scikit-learn's.
+"""Models fitted by scikit-learn, served by our predict to the bit; and ours as scikit-learn's.
 
 Letters: n rows, d columns, m nodes of a tree, q numbers of a leaf.
 """
 
-from pathlib import Path
-
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ml_core.kernels.trees import Trees, join, side_by_side
+from ml_core.kernels.trees import join
 from ml_core.models import extra_trees, forest, tree
-from ml_core.models.forest_methods import rows_of
+from ml_core.models.tree_imported import ImportedClassifier, ImportedRegressor, one_tree, served
 from ml_core.models.tree_raw import RawEnsemble
 
 OURS = {
@@ -23,88 +20,6 @@ OURS = {
     "ExtraTreesRegressor": extra_trees.ExtraTreesRegressor,
 }
 LEARNED = ("classes_", "n_classes_", "n_features_in_", "feature_names_in_", "max_features_", "n_outputs_")
-LINKS = {  # LightGBM's objectives -> how raw sums become predictions
-    "regression": "identity", "regression_l1": "identity", "huber": "identity", "fair": "identity",
-    "quantile": "identity", "mape": "identity", "poisson": "exp", "gamma": "exp", "tweedie": "exp",
-    "binary": "sigmoid", "multiclass": "softmax",
-}  # fmt: skip
-
-
-def raw_sums(model, X):
-    """Sums of the leaves' values (n, q) on top of what the model starts from."""
-    X = rows_of(model, X)
-    raw = np.tile(model._start, (len(X), 1))
-    model._ensemble.add(X, raw)
-    return raw / model._parts
-
-
-class ImportedRegressor(RegressorMixin, BaseEstimator):
-    """A boosted model for numbers that was fitted elsewhere. link: "identity" or "exp"."""
-
-    def __init__(self, link="identity"):
-        self.link = link
-
-    def fit(self, X, y=None):
-        """Refused: the model came fitted."""
-        raise TypeError("an imported model is served as it came; fit GradientBoostingRegressor instead")
-
-    def predict(self, X):
-        """X (n, d) -> (n,)."""
-        raw = raw_sums(self, X)[:, 0]
-        return np.exp(raw) if self.link == "exp" else raw
-
-
-class ImportedClassifier(ClassifierMixin, BaseEstimator):
-    """A boosted classifier that was fitted elsewhere. link: "sigmoid" or "softmax"."""
-
-    def __init__(self, link="sigmoid"):
-        self.link = link
-
-    def fit(self, X, y=None):
-        """Refused: the model came fitted."""
-        raise TypeError("an imported model is served as it came; fit GradientBoostingClassifier instead")
-
-    def decision_function(self, X):
-        """X (n, d) -> raw sums (n,), or (n, q) for more than two classes."""
-        raw = raw_sums(self, X)
-        return raw[:, 0] if self.link == "sigmoid" else raw
-
-    def predict_proba(self, X):
-        """X (n, d) -> probabilities (n, q)."""
-        raw = self.decision_function(X)
-        if self.link == "sigmoid":
-            from scipy.special import expit
-
-            share = expit(raw)
-            return np.column_stack([1 - share, share])
-        up = np.exp(raw - raw.max(axis=1, keepdims=True))
-        return up / up.sum(axis=1, keepdims=True)
-
-    def predict(self, X):
-        """X (n, d) -> labels (n,)."""
-        raw = self.decision_function(X)
-        return self.classes_[(raw > 0).astype(int) if raw.ndim == 1 else raw.argmax(axis=1)]
-
-
-def one_tree(arrays, output=0):
-    """arrays: dict of left, right (-1 in leaves), column, threshold, missing_left (m,), value (m, q)."""
-    order, left = side_by_side(np.asarray(arrays["left"]), np.asarray(arrays["right"]))
-    m = len(order)
-    if m != len(arrays["left"]):
-        raise ValueError(f"the tree has {len(arrays['left'])} nodes, of which {m} can be reached")
-    leaf = left == np.arange(m)
-    return Trees(
-        np.where(leaf, 0, np.asarray(arrays["column"])[order]).astype(np.int32),
-        np.zeros(m, np.uint8),
-        np.where(leaf, 0, np.asarray(arrays["threshold"], np.float64)[order]),
-        left.astype(np.int32),
-        np.asarray(arrays["missing_left"], bool)[order] & ~leaf,
-        np.full(m, -1, np.int32),
-        np.zeros((0, 4), np.uint64),
-        np.ascontiguousarray(np.asarray(arrays["value"], np.float64)[order]),
-        np.array([0, m]),
-        np.array([output], np.int32),
-    ), order
 
 
 def from_sklearn(model):
@@ -164,87 +79,15 @@ def _from_hist(model):
                 "column": nodes["feature_idx"], "threshold": nodes["num_threshold"],
                 "missing_left": nodes["missing_go_to_left"] != 0, "value": nodes["value"][:, None],
             }  # fmt: skip
-            found.append(one_tree(arrays, k)[0])
+            made, order = one_tree(arrays, k)
+            found.append((made, nodes["count"][order].astype(np.int64)))
     start = np.ravel(model._baseline_prediction).astype(np.float64)
     if hasattr(model, "classes_"):
         ours = ImportedClassifier("sigmoid" if len(start) == 1 else "softmax")
         ours.classes_ = model.classes_
     else:
         ours = ImportedRegressor("exp" if model.loss in ("poisson", "gamma") else "identity")
-    return _served(ours, found, start, model)
-
-
-def _served(ours, found, start, model, parts=1):
-    vars(ours).update({one: getattr(model, one) for one in LEARNED[2:4] if hasattr(model, one)})
-    ours._start, ours._parts = start, parts
-    ours._ensemble = RawEnsemble(None, join(found), len(start), False, ours.n_features_in_)
-    ours._ensemble.check()
-    return ours
-
-
-def from_lightgbm(model):
-    """A booster, an LGBMClassifier or LGBMRegressor, or the path of a model file -> a model of ours.
-
-    Its raw sums are the same bits. Refused: categories, linear leaves, zero as missing, other objectives.
-    """
-    booster = model
-    if isinstance(model, str | Path):
-        import lightgbm
-
-        booster = lightgbm.Booster(model_file=str(model))
-    booster = getattr(booster, "booster_", booster)
-    told = booster.dump_model()
-    objective, *rest = told.get("objective", "").split()
-    link = LINKS.get(objective)
-    settings = dict(one.split(":") for one in rest if ":" in one)
-    if link is None or float(settings.get("sigmoid", 1)) != 1 or "sqrt" in rest:
-        raise ValueError(f"objective {told.get('objective')!r} cannot be imported; {', '.join(LINKS)} can")
-    q = told["num_tree_per_iteration"]
-    found = [
-        one_tree(_from_structure(one["tree_structure"]), i % q)[0] for i, one in enumerate(told["tree_info"])
-    ]
-    ours = ImportedRegressor(link) if link in ("identity", "exp") else ImportedClassifier(link)
-    if hasattr(ours, "decision_function"):
-        ours.classes_ = getattr(model, "classes_", np.arange(max(q, 2)))
-    ours.n_features_in_ = told["max_feature_idx"] + 1
-    parts = len(found) // q if told.get("average_output") else 1
-    return _served(ours, found, np.zeros(q), model, parts)
-
-
-def _from_structure(root):
-    """LightGBM's nested nodes -> arrays for ``one_tree``."""
-    nodes, waiting, rows = [], [root], []
-    while waiting:
-        node = waiting.pop()
-        node["_at"] = len(nodes)
-        nodes.append(node)
-        waiting += [node[name] for name in ("left_child", "right_child") if name in node]
-    for node in nodes:
-        if "leaf_value" in node and "split_index" not in node:
-            if node.get("leaf_coeff"):
-                raise ValueError("linear leaves cannot be imported")
-            rows.append((-1, -1, 0, 0.0, False, float(node["leaf_value"])))
-            continue
-        if node["decision_type"] != "<=":
-            raise ValueError("a split on categories cannot be imported; only numeric columns can")
-        if node["missing_type"] == "Zero":
-            raise ValueError("zero_as_missing cannot be imported: fit with zeros as they are")
-        threshold = float(node["threshold"])
-        # without a missing type of its own, LightGBM reads nan as 0
-        left = node["default_left"] if node["missing_type"] == "NaN" else threshold >= 0
-        rows.append(
-            (
-                node["left_child"]["_at"],
-                node["right_child"]["_at"],
-                node["split_feature"],
-                threshold,
-                left,
-                0.0,
-            )
-        )
-    names = ("left", "right", "column", "threshold", "missing_left", "value")
-    arrays = dict(zip(names, map(np.array, zip(*rows, strict=True)), strict=True))
-    return arrays | {"value": arrays["value"][:, None]}
+    return served(ours, found, start, model)
 
 
 def to_sklearn(model):

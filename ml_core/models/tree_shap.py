@@ -10,42 +10,83 @@ are integrals of x**s (1 - x)**(k - 1 - s). Gauss's rule with k / 2 points integ
 all rows at once.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ml_core.kernels.trees import part
+from ml_core.kernels import trees as flat
+from ml_core.models import names, tree_raw
 from ml_core.models.forest_methods import rows_of
-from ml_core.models.tree_raw import goes_left
 
 
 def shap_values(model, X):
     """X (n, d) -> Shapley values (n, d), or (n, d, q) of each class; what they start from, a number or (q,).
 
-    Both add up to ``predict`` of a regressor, to ``predict_proba`` of a classifier.
+    Of trees and forests both add up to ``predict`` of a regressor, to ``predict_proba`` of a classifier; of
+    boosting to the raw sums: the ``decision_function`` of a classifier, the logarithm of what is predicted
+    for loss="poisson" and "gamma", else ``predict``. Branches weigh as many training rows as went through
+    them, in trees and forests by their weights.
     """
     check_is_fitted(model, "_ensemble")
-    X, ensemble = rows_of(model, X), model._ensemble
-    if getattr(ensemble, "single", False):
-        X = X.astype(np.float32)
-    trees, t = ensemble.trees, len(ensemble.trees.output)
-    values = np.zeros((*X.shape, ensemble.width))
-    start = np.zeros(ensemble.width)
-    for i in range(t):
-        weight = model._facts["weight"][trees.start[i] : trees.start[i + 1]]
-        add_tree(part(trees, i, i + 1), weight, X, values, start)
-    values, start = values / t, start / t
-    if ensemble.width == 1 and not hasattr(model, "classes_"):
+    X = names.read(model, X, reset=False) if hasattr(model, "_names") else rows_of(model, X)
+    ensemble, weight, parts = model._ensemble, weights_of(model), parts_of(model)
+    trees, asked = ensemble.trees, Asked.of(ensemble, X)
+    values, start = np.zeros((*X.shape, ensemble.width)), np.zeros(ensemble.width)
+    width = trees.value.shape[1]
+    for i, column in enumerate(trees.output):
+        own = weight[trees.start[i] : trees.start[i + 1]]
+        some = slice(column, column + width)
+        add_tree(flat.part(trees, i, i + 1), own, asked, values[:, :, some], start[some])
+    values, start = values / parts, start / parts + getattr(model, "_start", 0.0)
+    if ensemble.width == 1 and (not hasattr(model, "classes_") or hasattr(model, "_start")):
         return values[:, :, 0], float(start[0])
     return values, start
 
 
-def add_tree(tree, weight, X, values, start):
-    """values (n, d, q) += a tree's Shapley values for X (n, d), start (q,) += its mean."""
+def weights_of(model):
+    """Training rows, or their weights, in each node (m,) of a fitted model; ValueError where one has none."""
+    weight = model._facts["weight"] if hasattr(model, "_facts") else model._rows
+    if not (weight > 0).all():
+        raise ValueError("Shapley values need training rows in every branch; some of this model's have none")
+    return weight
+
+
+def parts_of(model):
+    """What the sum of all trees is divided by: boosting adds them up, forests take the mean."""
+    return getattr(model, "_parts", 1) if hasattr(model, "_start") else len(model._ensemble.trees.output)
+
+
+@dataclass
+class Asked:
+    """Rows as a model's trees ask about them: cells (n, d), codes of bins (d,) or, for None, numbers."""
+
+    cells: np.ndarray
+    bins: np.ndarray | None
+
+    @classmethod
+    def of(cls, ensemble, X):
+        """X (n, d) for the trees of an Ensemble or RawEnsemble."""
+        if ensemble.bins is None:
+            return cls(X.astype(np.float32) if ensemble.single else X, None)
+        with ensemble.kernels(len(X)) as (kernels, _):
+            return cls(ensemble.bins.codes(X, kernels), ensemble.bins.counts)
+
+    def goes_left(self, tree, node):
+        """Whether each row goes left at a node (n,) bool."""
+        x = self.cells[:, tree.column[node]]
+        if self.bins is None:
+            return tree_raw.goes_left(tree, node, x)
+        return flat.goes_left(tree, np.full(len(x), node), x, self.bins)
+
+
+def add_tree(tree, weight, asked, values, start):
+    """values (n, d, q) += a tree's Shapley values for rows ``asked``, start (q,) += its mean."""
     m = len(tree.left)
     inner = np.flatnonzero(tree.left != np.arange(m))
-    goes = np.zeros((m, len(X)), bool)
+    goes = np.zeros((m, len(values)), bool)
     for node in inner:
-        goes[node] = goes_left(tree, node, X[:, tree.column[node]])
+        goes[node] = asked.goes_left(tree, node)
     waiting = [(0, {}, {})]
     while waiting:
         node, share, follows = waiting.pop()

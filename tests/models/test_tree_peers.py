@@ -1,4 +1,4 @@
-"""Models of scikit-learn and LightGBM, served to the bit; ours as scikit-learn's; what is refused."""
+"""Models of scikit-learn, served to the bit; ours as scikit-learn's; what is refused."""
 
 import pickle
 
@@ -10,7 +10,8 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 
 from ml_core.models import extra_trees, file, forest
 from ml_core.models import tree as own
-from ml_core.models.tree_peers import from_lightgbm, from_sklearn, to_sklearn
+from ml_core.models.tree_lightgbm import from_lightgbm
+from ml_core.models.tree_peers import from_sklearn, to_sklearn
 from ml_core.models.tree_shap import shap_values
 
 RNG = np.random.default_rng(0)
@@ -57,8 +58,13 @@ def test_histogram_boosting_for_numbers_predicts_its_bits(loss):
     X, y = load_diabetes(return_X_y=True)
     X[::7, 2] = np.nan
     model = ensemble.HistGradientBoostingRegressor(loss=loss, max_iter=15, random_state=0).fit(X, y)
-    Q = rows(X, gaps=True)
-    assert_array_equal(from_sklearn(model).predict(Q), model.predict(Q))
+    ours, Q = from_sklearn(model), rows(X, gaps=True)
+    assert_array_equal(ours.predict(Q), model.predict(Q))
+    values, start = shap_values(ours, Q)  # of an imported model, too, they add up to its raw sums
+    assert_allclose(
+        values.sum(axis=1) + start, np.log(model.predict(Q)) if loss == "poisson" else ours.predict(Q)
+    )
+    assert np.isclose(start, ours._start[0], rtol=0.02)
 
 
 @pytest.mark.parametrize("load", [load_breast_cancer, load_iris])
@@ -69,36 +75,6 @@ def test_histogram_boosting_for_classes_sums_the_same_bits(load):
     assert_array_equal(ours.decision_function(Q), model.decision_function(Q))
     assert_allclose(ours.predict_proba(Q), model.predict_proba(Q), rtol=1e-12)
     assert_array_equal(ours.predict(Q), model.predict(Q))
-
-
-@pytest.mark.parametrize("objective", ["binary", "multiclass", "regression", "poisson"])
-def test_lightgbm_sums_the_same_bits(objective, tmp_path):
-    import lightgbm
-
-    load = {"binary": load_breast_cancer, "multiclass": load_iris}.get(objective, load_diabetes)
-    X, y = load(return_X_y=True)
-    X[::9, 1] = np.nan
-    more = {"num_class": 3} if objective == "multiclass" else {}
-    settings = {"objective": objective, "verbose": -1, "num_threads": 1, "seed": 0} | more
-    model = lightgbm.train(settings, lightgbm.Dataset(X, y), 12)
-    model.save_model(tmp_path / "model.txt")
-    Q = rows(np.nan_to_num(X), gaps=True)
-    for ours in (from_lightgbm(model), from_lightgbm(tmp_path / "model.txt")):
-        if objective in ("binary", "multiclass"):
-            assert_array_equal(ours.decision_function(Q), model.predict(Q, raw_score=True))
-            share = ours.predict_proba(Q)
-            assert_allclose(share[:, 1] if objective == "binary" else share, model.predict(Q), rtol=1e-12)
-        else:
-            assert_allclose(ours.predict(Q), model.predict(Q), rtol=0 if objective == "regression" else 1e-14)
-
-
-def test_lightgbms_estimator_keeps_its_labels():
-    import lightgbm
-
-    X, y = load_breast_cancer(return_X_y=True)
-    names = np.array(["bad", "good"])[y]
-    model = lightgbm.LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1).fit(X, names)
-    assert_array_equal(from_lightgbm(model).predict(X), model.predict(X))
 
 
 @pytest.mark.parametrize(
