@@ -1,4 +1,4 @@
-"""Part a node's rows between two children, and add up what each then holds."""
+"""Part a node's rows between two children, and add up what each then holds; where to, a guide may know."""
 
 import numpy as np
 
@@ -57,10 +57,26 @@ def tell(node, sums, rules):
 
 
 @jit(_nrt=False)
+def follow(node, guide, rules):
+    """Take a node's split from its twin in guide -> whether that can be.
+
+    The best of all cuts is the best of those that leave more rows on each side, if it is one of them.
+    """
+    twin = guide[node.guide]
+    if min(guide[twin.left].rows, guide[twin.left + 1].rows) < rules.min_leaf:
+        node.guide = NONE
+        return False
+    node.gain, node.column, node.cut = twin.gain, twin.column, twin.cut
+    node.missing_left, node.guide = twin.missing_left, twin.left
+    return True
+
+
+@jit(_nrt=False)
 def begin(node, parent, side, rows):
     """A new node of ``rows`` = (start, number), without a split."""
     node.start, node.rows = rows
     node.depth, node.local, node.slot = parent.depth + 1, parent.local, NONE
+    node.guide = parent.guide + side if parent.guide != NONE else NONE
     node.key = mix(parent.key, np.uint64(1 << 40) + np.uint64(side))
     node.column, node.left, node.cut, node.missing_left, node.gain = NONE, NONE, 0, 0, 0.0
     node.low, node.high, node.spread = parent.low, parent.high, 0.0

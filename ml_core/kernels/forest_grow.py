@@ -6,7 +6,7 @@ is grown first, so that log2(k) histograms suffice, and the larger one's is its 
 
 import numpy as np
 
-from ml_core.kernels.forest_divide import divide, tell
+from ml_core.kernels.forest_divide import divide, follow, tell
 from ml_core.kernels.forest_draw import below, mix
 from ml_core.kernels.forest_records import COMPACT, NONE, OPEN, POISSON, SUBTRACT
 from ml_core.kernels.forest_split import fill, look, occupied, present
@@ -232,6 +232,11 @@ def has_split(node, sums, job, rules, room):
         give(node, room.free)
         node.left = OPEN
         return False
+    if node.guide != NONE:
+        if job.guide[node.guide].left == NONE:  # nor does any cut of fewer
+            return False
+        if follow(node, job.guide, rules):
+            return True
     prepare(node, job, rules, room)
     if not consider(node, sums, job, rules, room):
         give(node, room.free)

@@ -18,10 +18,11 @@ SUBTRACT = 512  # rows from which on a histogram is worth keeping for its childr
 
 # column, left NONE in a leaf; left OPEN where open_rows left a node to another job; missing_left -1 where no
 # row told; local: its rows point into room.local; total, weight: S and packed W of ``forest_split``; spread:
-# sum of weight times squared value, in leaves; key: what its draws come from
+# sum of weight times squared value, in leaves; key: what its draws come from; guide: its twin in job.guide,
+# the twin's left child once it was followed, NONE without one
 NODE = np.dtype(
     [(name, np.int32) for name in ("column", "left", "cut", "missing_left")]
-    + [(name, np.int32) for name in ("start", "rows", "depth", "slot", "local", "unused")]
+    + [(name, np.int32) for name in ("start", "rows", "depth", "slot", "local", "guide")]
     + [(name, np.float64) for name in ("gain", "low", "high", "spread")]
     + [("total", np.int64), ("weight", np.int64), ("key", np.uint64)]
 )
@@ -41,8 +42,9 @@ FOUND = np.dtype(
     [("gain", np.float64)] + [(name, np.int64) for name in ("place", "column", "cut", "missing_left")]
 )
 # columns (d, n) uint8; missing (d,) uint8: the code of a missing value; monotone (d,) int8; rows (k,) uint32,
-# what (k,) int64: class or value times weight, weight (k,) int64 packed
-Job = namedtuple("Job", "columns flat missing monotone rows what weight")
+# what (k,) int64: class or value times weight, weight (k,) int64 packed; guide: nodes of a tree of the same
+# rows and key under a smaller min_leaf, or none
+Job = namedtuple("Job", "columns flat missing monotone rows what weight guide", defaults=[np.empty(0, NODE)])
 # spare of rows, what, weight; local (d, COMPACT) uint8; cells: flat, see ``new_room``; free (slots + 1,):
 # unused slots, the last says how many; order (d,) = 0, 1, ...; codes (256,); found (1,) FOUND
 Room = namedtuple("Room", "rows what weight local flat cells free order codes table queue found")

@@ -92,13 +92,18 @@ class Ground:
         return 62 - max(int(self.draw.n).bit_length(), 1)
 
 
-def grow_all(ground, seeds, n_threads, grow):
-    """Trees of these seeds -> [Grown], in their order; grow: ``forest_grow.grow``, or None for NumPy."""
+def grow_all(ground, seeds, n_threads, grow, guides=()):
+    """Trees of these seeds -> [Grown], in their order; grow: ``forest_grow.grow``, or None for NumPy.
+
+    guides: [Grown] of the first seeds, where all is the same but ``limits.leaf``, which is smaller: splits
+    that may be are taken from them.
+    """
     if grow is None:
         return _grow_plainly(ground, seeds)
+    jobs = [(seed, guides[i].nodes if i < len(guides) else None) for i, seed in enumerate(seeds)]
     if len(seeds) == 1 and ground.draw.n >= LARGE and ground.limits.leaves == 0:
-        return [_grow_large(ground, seeds[0], n_threads, grow)]
-    return workers.each(lambda seed: _grow(ground, seed, grow), seeds, n_threads)
+        return [_grow_large(ground, jobs[0], n_threads, grow)]
+    return workers.each(lambda job: _grow(ground, job, grow), jobs, n_threads)
 
 
 def _grow_plainly(ground, seeds):
@@ -137,17 +142,24 @@ def _start(ground, seed):
     return job, rules, sums, unit
 
 
-def _grow(ground, seed, grow):
+def _guided_start(ground, seed, guide):
+    """As ``_start``, and what ``root_of`` makes."""
     job, rules, sums, unit = _start(ground, seed)
     nodes, stats = forest_job.root_of(len(job.rows), sums, seed)
+    if guide is not None:
+        job, nodes[0]["guide"] = job._replace(guide=guide), 0
+    return job, rules, unit, nodes, stats
+
+
+def _grow(ground, seed_guide, grow):
+    job, rules, unit, nodes, stats = _guided_start(ground, *seed_guide)
     room = records.new_room(len(job.rows), len(job.columns), rules, ground.local)
     m = grow(job, rules, nodes, stats, room)
     return Grown(*_level_by_level(nodes[:m], stats[:m]), unit, ground.shift)
 
 
-def _grow_large(ground, seed, n_threads, grow):
-    job, rules, sums, unit = _start(ground, seed)
-    nodes, stats = forest_job.root_of(len(job.rows), sums, seed)
+def _grow_large(ground, seed_guide, n_threads, grow):
+    job, rules, unit, nodes, stats = _guided_start(ground, *seed_guide)
     rules["open_rows"] = max(len(job.rows) // SHARES, records.COMPACT)  # codes not copied yet
     room = records.new_room(len(job.rows), len(job.columns), rules, ground.local)
     m = grow(job, rules, nodes, stats, room)

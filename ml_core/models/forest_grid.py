@@ -4,7 +4,9 @@ Letters: n rows, q numbers of a leaf.
 
 Trees of a forest do not depend on how many there are, so the largest forest holds all smaller ones. A limit
 that only stops a branch earlier (max_depth, min_samples_split, min_impurity_decrease, ccp_alpha) leaves the
-splits above it alone, so one tree of the loosest limits, cut back, is each of the others.
+splits above it alone, so one tree of the loosest limits, cut back, is each of the others. A larger
+min_samples_leaf forbids cuts: a tree takes those it may from the one of the next smaller limit, and looks for
+others only below the first that it may not.
 """
 
 import copy
@@ -15,6 +17,7 @@ from sklearn.base import clone
 
 from ml_core.models import forest_fit, forest_job, scoring, tree_prune
 from ml_core.models.ensemble import Ensemble
+from ml_core.models.forest_methods import least_rows
 
 STOPS = ("max_depth", "min_samples_split", "min_impurity_decrease", "ccp_alpha")
 LOOSE = {"max_depth": None, "min_samples_split": 2, "min_impurity_decrease": 0.0, "ccp_alpha": 0.0}
@@ -94,7 +97,8 @@ def _groups(trials, apart=None):
         alone = any(params.get(name) for name in apart or APART) or not _seeded(trial)
         if alone and apart is None:
             continue
-        stops = () if trial.max_leaf_nodes is not None else STOPS  # best first, a stop frees leaves elsewhere
+        # best first, a stop frees leaves elsewhere
+        stops = () if trial.max_leaf_nodes is not None else (*STOPS, "min_samples_leaf")
         rest = {k: v for k, v in params.items() if k != "n_estimators" and k not in stops}
         key = i if alone else repr(sorted(rest.items(), key=lambda item: item[0]))
         found.setdefault(key, []).append((i, trial))
@@ -112,8 +116,7 @@ def _score_fold(group, parts, scorer, found):
     found: (scores (candidates,), to be filled where the group's are; {draws: what trees began with}).
     """
     (X, y, held, truth), (scores, drawn) = parts, found
-    loose, *fitted = _grown(group, X, y, drawn)
-    for members, trees_facts in _shapes(group, loose, fitted):
+    for members, loose, trees_facts, _ in _shared(group, X, y, drawn):
         for i, trial in members:
             scores[i] = _score(_dressed(trial, loose, trees_facts), held, truth, scorer)
 
@@ -122,12 +125,10 @@ def _bagged(group, X, y, drawn):
     """Yield (index, trial as if fitted, ``bagged_mean``'s arguments) of a group, on rows out of bag."""
     from ml_core.models.forest_oob import after_each
 
-    loose, *fitted = _grown(group, X, y, drawn)
-    ground, seeds = fitted[1], loose._seeds
-    codes = np.ascontiguousarray(ground.columns.T)
-    for members, trees_facts in _shapes(group, loose, fitted):
+    for members, loose, trees_facts, ground in _shared(group, X, y, drawn):
+        codes = np.ascontiguousarray(ground.columns.T)
         most = max((trial for _, trial in members), key=lambda trial: trial.n_estimators)
-        whole, own = _dressed(most, loose, trees_facts)._ensemble, seeds[: most.n_estimators]
+        whole, own = _dressed(most, loose, trees_facts)._ensemble, loose._seeds[: most.n_estimators]
         for told in after_each(whole, codes, ground.draw, own):
             for i, trial in filter(lambda member: member[1].n_estimators == told[0], members):
                 yield i, _dressed(trial, loose, trees_facts), told
@@ -144,27 +145,42 @@ def _score_bag(trial, told, data, scorer):
         return np.nan, error
 
 
-def _grown(group, X, y, drawn):
-    """(a model of the group's loosest limits and most trees, fitted; its [Grown]; their Ground).
+def _shared(group, X, y, drawn):
+    """Yield ([(index, trial)] of the same limits, a fitted model of looser ones, (trees, facts) cut back to
+    theirs, the Ground they grew on), the smallest min_samples_leaf first.
 
     drawn: {draws: what trees began with}, of other groups on the same rows.
     """
-    first = group[0][1]
+    same, grown = {}, ()
+    for i, trial in group:
+        same.setdefault(least_rows(trial, len(X)), []).append((i, trial))
+    for leaf in sorted(same):
+        # as deep as any that its trees will guide
+        rest = [member for other in same if other >= leaf for member in same[other]]
+        loose = _loosest(same[leaf], rest)
+        draws = repr([getattr(loose, name, None) for name in DRAWS])
+        loose._keep_grown, loose._drawn, loose._guides = True, drawn.setdefault(draws, {}), grown
+        loose.fit(X, y)
+        grown, ground = loose.__dict__.pop("_grown")
+        for members, trees_facts in _shapes(same[leaf], loose, grown, ground):
+            yield members, loose, trees_facts, ground
+        del loose, trees_facts  # before the next are made
+
+
+def _loosest(members, rest):
+    """An unfitted model of the loosest limits and the most trees of members; as deep as any of rest."""
+    first = members[0][1]
     loose = clone(first)
     if first.max_leaf_nodes is None:
-        loose.set_params(**LOOSE | _loosest_depth(group))
+        loose.set_params(**LOOSE | _loosest_depth(rest))
     if hasattr(first, "n_estimators"):
-        loose.set_params(n_estimators=max(trial.n_estimators for _, trial in group), oob_score=False)
-    loose._keep_grown = True
-    draws = repr([getattr(first, name, None) for name in DRAWS])
-    loose._drawn = drawn.setdefault(draws, {})
-    loose.fit(X, y)
-    return loose, *loose.__dict__.pop("_grown")
+        loose.set_params(n_estimators=max(trial.n_estimators for _, trial in members), oob_score=False)
+    return loose
 
 
-def _shapes(group, loose, fitted):
-    """Yield ([(index, trial)] of the same limits, (trees, facts) cut back to them); fitted: as ``_grown``."""
-    (grown, ground), found = fitted, {}
+def _shapes(group, loose, grown, ground):
+    """Yield ([(index, trial)] of the same limits, (trees, facts) cut back to them)."""
+    found = {}
     for i, trial in group:
         found.setdefault(tuple(getattr(trial, name) for name in STOPS), []).append((i, trial))
     as_grown = tuple(getattr(loose, name) for name in STOPS)

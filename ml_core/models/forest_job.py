@@ -113,7 +113,7 @@ def root_of(rows, sums, key):
     nodes, room = np.empty(2 * rows, records.NODE), np.empty((2 * rows, len(sums)), np.int64)
     nodes[0] = np.zeros(1, records.NODE)[0]
     root = nodes[0]
-    root["column"] = root["left"] = root["slot"] = records.NONE
+    root["column"] = root["left"] = root["slot"] = root["guide"] = records.NONE
     root["rows"], root["key"], root["low"], root["high"] = rows, key, -np.inf, np.inf
     room[0] = sums
     return nodes, room

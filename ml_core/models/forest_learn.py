@@ -135,9 +135,8 @@ def learn(model, data, draw, seeds, random):
         bins = bins_of(model, X, draw.weight, first)
         ground, codes = ground_of(model, (X, y, bins, kernels), draw, q, random)
         codes = codes if getattr(model, "oob_score", False) else None
-        grown = forest_fit.grow_all(
-            ground, seeds, workers.count(getattr(model, "n_jobs", None)), growth(kernels)
-        )
+        threads, guides = workers.count(getattr(model, "n_jobs", None)), model.__dict__.pop("_guides", ())
+        grown = forest_fit.grow_all(ground, seeds, threads, growth(kernels), guides)
     if model.__dict__.pop("_keep_grown", False):
         model._grown = (grown, ground)
     if model.ccp_alpha > 0:

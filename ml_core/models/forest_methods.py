@@ -113,10 +113,15 @@ def columns_looked_at(max_features, d):
     return max(1, int(max_features * d))
 
 
+def least_rows(model, n):
+    """min_samples_leaf as a number of n rows."""
+    leaf = model.min_samples_leaf
+    return int(leaf) if isinstance(leaf, Integral) else int(np.ceil(leaf * n))
+
+
 def limits_of(model, n, d, random):
     """The model's parameters as ``Limits`` for n rows of d columns."""
-    split, leaf = model.min_samples_split, model.min_samples_leaf
-    leaf = int(leaf) if isinstance(leaf, Integral) else int(np.ceil(leaf * n))
+    split, leaf = model.min_samples_split, least_rows(model, n)
     leaves = min(model.max_leaf_nodes, max(2, n)) if model.max_leaf_nodes else 0  # room is made for all
     split = int(split) if isinstance(split, Integral) else max(2, int(np.ceil(split * n)))
     return Limits(
