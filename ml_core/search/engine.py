@@ -94,7 +94,7 @@ class Session:
     def __init__(self, problem, engine, journal, budget):
         self.problem, self.engine, self.journal, self.budget = problem, engine, journal, budget
         self.tried, self.stopped = [], None
-        self.board, self.bests = Board("search"), []
+        self.board, self.bests, self.most = Board("search"), [], 0.0
 
     def judge(self, candidates, share):
         """Mean scores (k,) of a batch; fewer when the budget ends within it."""
@@ -161,9 +161,13 @@ class Session:
     def _show(self, table, unit):
         if not self.board.live:
             return
-        for place in unit.places:
+        if table.share > self.most:  # scores on fewer rows are no longer compared
+            self.bests, self.most = [], table.share
+        for place in unit.places if table.share == self.most else ():
             if table.known[place].all():
-                self.bests.append(max([table.scores[place].mean(), *self.bests[-1:]]))
+                self.bests.append(
+                    np.fmax(table.scores[place].mean(), self.bests[-1] if self.bests else np.nan)
+                )
         done = sum(len(batch.candidates) for batch in self.tried)
         total = self.budget.trials or done + len(table.candidates)
         self.board.show(done + int(table.known.all(axis=1).sum()), total, self.bests)

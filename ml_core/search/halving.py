@@ -42,7 +42,7 @@ class Halving:
 
     def fitting(self, rows):
         """The same for folds of so many training rows: no rung has fewer than ``least`` of them."""
-        return replace(self, rungs=min(self.rungs, rises(rows, self.keep, self.least)))
+        return fitting(self, rows)
 
     def batches(self, space, rng):
         """Yield (candidates, share of rows); be sent their mean scores."""
@@ -62,6 +62,11 @@ class Halving:
                 "set search.strategy.points lower, search.strategy.tries higher, or points=null for draws"
             )
         return space.grid(self.points)
+
+
+def fitting(strategy, rows):
+    """A strategy whose smallest share of so many training rows has ``least`` of them, by fewer rungs."""
+    return replace(strategy, rungs=min(strategy.rungs, rises(rows, strategy.keep, strategy.least)))
 
 
 def leaders(candidates, scores, n):

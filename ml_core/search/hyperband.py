@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ml_core.search.halving import check, leaders, rises
+from ml_core.search.halving import check, fitting, leaders, rises
 from ml_core.search.space import sample
 
 
@@ -14,8 +14,8 @@ class Hyperband:
 
     Li, Jamieson, DeSalvo, Rostamizadeh and Talwalkar 2018, "Hyperband: A novel bandit-based approach to
     hyperparameter optimization". A bracket that is at a share of the rows is asked together with all others
-    that are, so that one batch a share is all there is to wait for; this is what ASHA's promotions without
-    waiting would gain, and a strategy that is told whole batches cannot promote earlier.
+    that are, so that one batch a share is all there is to wait for. ``ASHA`` does not wait
+    for that one either.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Hyperband:
 
     def fitting(self, rows):
         """The same for folds of so many training rows: no rung has fewer than ``least`` of them."""
-        return replace(self, rungs=min(self.rungs, rises(rows, self.keep, self.least)))
+        return fitting(self, rows)
 
     def sizes(self):
         """How many candidates each bracket starts with, by the rungs it has to climb: 0, 1, ..., rungs."""

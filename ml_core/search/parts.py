@@ -75,6 +75,11 @@ class Parts:
             self.learning[setting] = get_tags(features_of(problem, setting)).requires_fit
         return self.learning[setting]
 
+    def keeps(self, part):
+        """Whether a Part may be asked for again without being made anew."""
+        with self.door:
+            return any(part is one for one in self.made.values())
+
     def _forget(self):
         sizes = {key: weight(part.X) for key, part in self.made.items()}
         while sum(sizes.values()) > self.most and len(sizes) > 1:

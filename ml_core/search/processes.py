@@ -4,6 +4,7 @@ Data goes through files that every process maps; a process that hangs or dies co
 """
 
 import contextlib
+import itertools
 import os
 import shutil
 import subprocess
@@ -64,7 +65,7 @@ class _Pool:
 
     def __init__(self, problem, jobs, timeout, stack):
         self.problem, self.jobs, self.timeout, self.idle, self.busy = problem, jobs, timeout, [], {}
-        self.payload, self.places = _payload(problem), {}
+        self.payload, self.places, self.numbers = _payload(problem), {}, itertools.count()
         self.folder = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-"))
         stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
         stack.callback(self.end)
@@ -90,12 +91,21 @@ class _Pool:
         if place is None:
             import joblib
 
-            place = str(self.folder / f"part-{len(self.places)}")
+            self._forget()
+            place = str(self.folder / f"part-{next(self.numbers)}")
             joblib.dump(part, place)
             self.places[id(part)] = part, place  # the part stays alive, so that its id stays its own
         worker = self.idle.pop() if self.idle else _Worker(self.payload, self.jobs)
         worker.begin(unit, place, seconds, self.timeout)
         self.busy[worker] = unit
+
+    def _forget(self):
+        """Remove what was written of parts that are forgotten; those that a process was just sent stay."""
+        sent = {worker.place for worker in self.busy}
+        for name, (part, place) in list(self.places.items()):
+            if place not in sent and not self.problem.kept.keeps(part):
+                del self.places[name]
+                Path(place).unlink(missing_ok=True)
 
     def ended(self):
         """(unit, results) of what ended: well, too late or with its process; None for a broken grid."""
@@ -172,7 +182,7 @@ class _Worker:
         """Send a unit; its time runs once the process has started."""
         import cloudpickle
 
-        fits = len(unit.places) * len(unit.folds)
+        fits, self.place = len(unit.places) * len(unit.folds), place
         self.allowed = float("inf") if timeout is None else timeout * fits
         self.pipe.send_bytes(cloudpickle.dumps((unit, place, seconds)))
         if self.ready:

@@ -110,7 +110,9 @@ class _Cluster:
     def give(self, unit):
         """Have Ray do a unit."""
         part, seconds = self.problem.kept.get(self.problem, unit)
-        if id(part) not in self.places:
+        if id(part) not in self.places:  # Ray keeps what its tasks on their way were given
+            kept = {name: one for name, one in self.places.items() if self.problem.kept.keeps(one[0])}
+            self.places = kept
             self.places[id(part)] = part, self.ray.put(part)
         fits, timeout = len(unit.places) * len(unit.folds), self.engine.timeout
         allowed = None if timeout is None else timeout * fits

@@ -28,6 +28,7 @@ def main(file: int, parent: int) -> None:
         while True:
             unit, place, seconds = cloudpickle.loads(pipe.recv_bytes())
             if place not in parts:
+                parts = {known: part for known, part in parts.items() if os.path.exists(known)}
                 parts[place] = joblib.load(place, mmap_mode="r")
             estimator = estimators[unit.family]
             with held(estimator):

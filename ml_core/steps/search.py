@@ -193,6 +193,8 @@ def told(trials, best: dict, said: list[str], measured: dict) -> Outcome:
     params = json.dumps(best["params"], ensure_ascii=False)
     words = [f"{best['metric']} {best['score']:.4g} with {params}", *said]
     words += [f"stopped: {trials.stopped}"] if trials.stopped else []
+    if trials.shares.max() < 1:
+        words.append(f"nobody was judged on all rows: the best on {trials.shares.max():.0%} of them is taken")
     words += [
         f"predict_ms of trial {place} is near its limit and may be judged otherwise on another day"
         for place, one in measured.items()

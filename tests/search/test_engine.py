@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from ml_core.features.columns import Columns
 from ml_core.features.passthrough import Passthrough
 from ml_core.search import engine, subject
+from ml_core.search.asha import ASHA
 from ml_core.search.budget import Budget
 from ml_core.search.folds import Folds
 from ml_core.search.grid import Grid
@@ -127,6 +128,18 @@ def test_features_are_fitted_once_a_fold_on_its_training_rows(estimator):
     problem = Problem(X, problem.y, Counting(), estimator, problem.folds, "r2")
     search(problem, {"alpha": [1, 2, 3]})
     assert sorted(Counting.seen) == sorted(train.tolist() for train, _ in problem.folds)
+
+
+def test_features_are_fitted_once_a_fold_and_share_in_however_many_waves():
+    Counting.seen.clear()
+    problem = regression(None)
+    X = problem.X.with_columns(row=pl.int_range(len(problem.X)))
+    problem = Problem(X, problem.y, Counting(), Ridge(), problem.folds, "r2")
+    space = parse({"alpha": {"low": 0.1, "high": 100.0}})
+    found = engine.search(problem, space, ASHA(12, wave=2, rungs=2, least=5))
+    assert np.count_nonzero(np.diff(found.shares) < 0) > 2
+    sizes = sorted(map(len, Counting.seen))
+    assert sizes == [9] * 3 + [27] * 3 + [80] * 3
 
 
 @pytest.mark.parametrize(("budget", "kept"), [(None, 0), (Budget(patience=90), 3)])

@@ -15,6 +15,7 @@ from sklearn.linear_model import Ridge
 
 from ml_core.features.passthrough import Passthrough
 from ml_core.search import engine, identity
+from ml_core.search.asha import ASHA
 from ml_core.search.budget import Budget
 from ml_core.search.folds import Folds
 from ml_core.search.grid import Grid
@@ -94,6 +95,21 @@ def test_a_search_that_was_cut_goes_on_and_ends_the_same(tmp_path, until):
     with opened(tmp_path, {"a": "1"}) as journal:
         same(look(Counting(), journal), whole)
         assert Counting.fits == []
+
+
+@pytest.mark.parametrize("until", [5, 40])
+def test_asha_is_resumed_within_a_wave(tmp_path, until):
+    strategy = ASHA(12, wave=4, rungs=1, least=4, seed=3)
+    whole = look(Counting(), strategy=strategy)
+    fits = len(Counting.fits)
+    assert fits == 48 and (np.diff(whole.shares) < 0).any() and set(whole.shares) == {1 / 3, 1.0}
+    Counting.until = until
+    with pytest.raises(KeyboardInterrupt), opened(tmp_path, {"a": "1"}) as journal:
+        look(Counting(), journal, strategy)
+    Counting.until = None
+    with opened(tmp_path, {"a": "1"}) as journal:
+        same(look(Counting(), journal, strategy), whole)
+        assert len(Counting.fits) == fits - journal.resumed > 0
 
 
 def test_score_many_is_resumed_in_the_same_company(tmp_path):

@@ -10,10 +10,14 @@ from numpy.testing import assert_array_equal
 from sklearn.tree import DecisionTreeClassifier
 from test_engine import Many, classification, regression, search
 
+from ml_core.search import engine
+from ml_core.search.asha import ASHA
 from ml_core.search.engine import Local
-from ml_core.search.processes import SCRATCH, Processes, timed
+from ml_core.search.parts import Parts
+from ml_core.search.processes import SCRATCH, Processes, _Pool, timed
 from ml_core.search.settings import Settings
 from ml_core.search.single import Single
+from ml_core.search.space import parse
 
 
 class Unruly(DecisionTreeClassifier):
@@ -61,6 +65,26 @@ def test_scores_are_the_local_engines_and_nothing_is_left(tmp_path, monkeypatch)
     assert_array_equal(here.scores, there.scores)
     assert np.isfinite(there.scores).all() and there.seconds.min() > 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_written_of_features_that_are_forgotten_is_removed(monkeypatch):
+    there = []
+
+    def give(pool, unit):
+        given(pool, unit)
+        there.append((len(list(pool.folder.iterdir())), len(pool.places)))
+
+    given = _Pool.give
+    monkeypatch.setattr(_Pool, "give", give)
+    problem = classification(DecisionTreeClassifier(random_state=0))
+    strategy, space = (
+        ASHA(12, wave=2, rungs=1, least=30),
+        parse({"max_depth": {"low": 1, "high": 99, "int": True}}),
+    )
+    few = replace(problem, kept=Parts(most=1))  # one Part at most is kept
+    found = engine.search(few, space, strategy, engine=Processes(1))
+    assert max(there) <= (2, 2) < (6, 6)  # one that is made, one that a process was sent
+    assert_array_equal(found.scores, engine.search(problem, space, strategy).scores)
 
 
 @pytest.mark.slow

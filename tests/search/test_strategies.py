@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
+from ml_core.search.asha import ASHA
 from ml_core.search.automl import AutoML
 from ml_core.search.bayes import Bayes
 from ml_core.search.grid import Grid
@@ -16,7 +17,7 @@ from ml_core.search.halving import Halving
 from ml_core.search.hyperband import Hyperband
 from ml_core.search.random import Random
 from ml_core.search.single import Single
-from ml_core.search.space import Joint, parse
+from ml_core.search.space import Joint, parse, sample
 
 CONF = sorted((Path(__file__).parents[2] / "conf/search").glob("*.yaml"))
 SPACE = parse(
@@ -130,9 +131,17 @@ def test_a_strategy_bears_scores_that_fail_here_and_there_and_equal_ones(path):
 
 
 @pytest.mark.parametrize("path", CONF, ids=lambda path: path.stem)
-def test_only_candidates_on_all_rows_come_last(path):
-    shares = [share for _, share, _ in run(built(path), SPACE, toy)]
-    assert shares == sorted(shares) and shares[-1] == 1.0
+def test_shares_of_a_candidate_rise_and_some_are_judged_on_all_rows(path):
+    strategy = built(path)
+    seen, known = run(strategy, SPACE, toy), {}
+    for candidates, share, _ in seen:
+        for candidate in candidates:
+            assert share > known.get(repr(candidate), 0.0)
+            known[repr(candidate)] = share
+    shares = [share for _, share, _ in seen]
+    assert max(shares) == 1.0
+    if not isinstance(strategy, ASHA):  # whose waves begin anew with few rows
+        assert shares == sorted(shares)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +151,7 @@ def test_only_candidates_on_all_rows_come_last(path):
         (Random(60), 0.3),
         (Halving(60), 0.3),
         (Hyperband(), 0.3),
+        (ASHA(60), 0.3),
         (Bayes(60), 0.8),
         (Bayes(60, sampler="tpe"), 0.5),
         (AutoML(60), 0.8),
@@ -175,7 +185,7 @@ def test_halving_never_carries_a_failure_past_a_score_and_takes_a_grid():
     assert grid[0][0] == SPACE.grid(3) and grid[-1][1] == 1.0
 
 
-@pytest.mark.parametrize("make", [Halving, Hyperband, AutoML])
+@pytest.mark.parametrize("make", [Halving, Hyperband, ASHA, AutoML])
 @pytest.mark.parametrize(("rows", "rungs"), [(50, 0), (599, 0), (600, 1), (5399, 2), (10**7, 3)])
 def test_no_rung_has_fewer_rows_than_asked(make, rows, rungs):
     more = {"sampler": "tpe", "tries": 20} if make is AutoML else {}
@@ -191,6 +201,56 @@ def test_hyperband_starts_brackets_later_with_fewer_candidates_and_asks_a_share_
     first, second, third = (batch for batch, _, _ in seen)
     assert sum(candidate in first for candidate in second) == 3
     assert sum(candidate in first or candidate in second for candidate in third) == 3
+
+
+def asha_slowly(tries, wave, keep, rungs, judge, rng):
+    """[(candidate, rung)] slot by slot, as in Li et al. 2020; ranks are looked up in every slot."""
+    fresh, judged, gone, seen = sample(SPACE, tries, rng), {k: {} for k in range(rungs + 1)}, set(), []
+
+    def job():
+        for k in reversed(range(rungs)):
+            ranked = sorted(judged[k], key=lambda i: (-judged[k][i][0], judged[k][i][1]))
+            for i in ranked[: len(ranked) // keep]:
+                if (i, k) not in gone and judged[k][i][0] > -np.inf:
+                    gone.add((i, k))
+                    return i, k + 1
+        left = [i for i in range(tries) if (i, -1) not in gone]
+        gone.update((i, -1) for i in left[:1])
+        return (left[0], 0) if left else None
+
+    while jobs := [one for one in (job() for _ in range(wave)) if one is not None]:
+        for i, k in sorted(jobs, key=lambda one: one[1]):
+            score = judge(fresh[i])
+            judged[k][i] = (-np.inf if np.isnan(score) else score, len(judged[k]))
+            seen.append((fresh[i], k))
+    return seen
+
+
+@pytest.mark.parametrize(("wave", "keep", "rungs"), [(1, 3, 2), (1, 2, 4), (4, 3, 3), (8, 2, 3), (100, 3, 2)])
+@pytest.mark.parametrize("judge", [toy, lambda c: np.nan if c["a"] > 1 else toy(c)], ids=["all", "some fail"])
+def test_asha_is_that_of_its_paper_slot_by_slot(wave, keep, rungs, judge):
+    strategy = ASHA(54, wave=wave, keep=keep, rungs=rungs)
+    ours = [(c, share) for batch, share, _ in run(strategy, SPACE, judge) for c in batch]
+    slow = asha_slowly(54, wave, keep, rungs, judge, np.random.default_rng(0))
+    assert ours == [(candidate, float(keep) ** (k - rungs)) for candidate, k in slow]
+
+
+def test_asha_has_some_on_all_rows_long_before_its_end_and_halving_has_not():
+    def before(strategy):
+        seen = run(strategy, SPACE, toy)
+        first = next(i for i, batch in enumerate(seen) if batch[1] == 1.0)
+        return sum(len(batch[0]) for batch in seen[:first]) / sum(len(batch[0]) for batch in seen)
+
+    assert before(ASHA(60)) < 0.8 < before(Halving(60))
+    assert before(ASHA(60, wave=1)) < 0.5
+
+
+def test_asha_takes_the_best_there_is_to_all_rows_when_hardly_any_does_not_fail():
+    best = run(ASHA(27, rungs=2), SPACE, toy)[0][0][3]
+    seen = run(ASHA(27, rungs=2), SPACE, lambda c: toy(c) if c == best else np.nan)
+    assert seen[-1][:2] == ([best], 1.0) and sum(share == 1.0 for _, share, _ in seen) == 1
+    only_on_few = run(ASHA(27, rungs=2), SPACE, lambda c: np.nan)
+    assert {share for _, share, _ in only_on_few} == {1 / 9}  # failures do not go on
 
 
 @pytest.mark.parametrize("sampler", ["gp", "tpe"])
@@ -281,6 +341,7 @@ def test_single_tries_the_model_as_it_is():
             "the grid has 50 candidates, the most allowed are tries=20; set ",
         ),
         (lambda: Hyperband(rungs=-1), "search.strategy.rungs: got -1, must be 0 or more"),
+        (lambda: ASHA(wave=0), "search.strategy.wave: got 0, must be 1 or more"),
         (lambda: Bayes(tries=0), "search.strategy.tries: got 0, must be 1 or more"),
         (lambda: Bayes(batch=1.5), "search.strategy.batch: got 1.5, must be 1 or more"),
         (lambda: Bayes(sampler="cma"), "search.strategy.sampler: got 'cma', allowed are gp, tpe"),

@@ -17,6 +17,7 @@ from ml_core.data.table import features_and_target, read
 from ml_core.features.columns import Columns
 from ml_core.features.passthrough import Passthrough
 from ml_core.outcome import CheckFailed
+from ml_core.search.asha import ASHA
 from ml_core.search.budget import Budget
 from ml_core.search.folds import Folds
 from ml_core.search.grid import Grid
@@ -273,6 +274,16 @@ def test_repeated_folds_and_a_budget(out):
     once, _, _ = settled(fresh(out.parent, "once"), budget=Budget(trials=4))
     first = whole["trials"][once["trial"]]["scores"][:3]
     assert np.mean(first) == once["score"]
+
+
+def test_a_budget_that_ends_before_all_rows_says_what_is_taken(out):
+    best, whole, outcome = settled(out, strategy=ASHA(5, rungs=1, least=9), budget=Budget(trials=6))
+    assert {trial["share"] for trial in whole["trials"]} == {1 / 3, 1.0}
+    assert whole["trials"][best["trial"]]["share"] == 1.0 and "all rows" not in outcome.notes["message"]
+    out = fresh(out.parent, "fewer")
+    best, whole, outcome = settled(out, strategy=ASHA(5, rungs=1, least=9), budget=Budget(trials=5))
+    assert best["score"] == max(trial["mean"] for trial in whole["trials"])
+    assert "nobody was judged on all rows: the best on 33% of them is taken" in outcome.notes["message"]
 
 
 def test_features_and_families_are_searched_together(out):
