@@ -151,7 +151,7 @@ def watch_of(model, problem, coded, kernels, rules):
 def run(model, rounds, watch):
     """Add rounds up to max_iter, or until the watch says stop."""
     q, kernels, old = rounds.loss.q, rounds.kernels, model._ensemble
-    done, grown, flat = len(old.trees.output) // q, [], []
+    done, grown, flat, size = len(old.trees.output) // q, [], [], 0
     if model.max_iter < done:
         raise ValueError(f"max_iter={model.max_iter} must be >= the {done} rounds a warm start goes on from")
     rounds.raw[:] = model._start
@@ -165,12 +165,13 @@ def run(model, rounds, watch):
     for number in range(done, model.max_iter):
         new = rounds.step(number)
         grown += new
+        size += sum(len(one.nodes) for one in new)
         if watch and watch.codes is not None:
             Ensemble(old.bins, rounds.trees(new)[0], q).add_coded(watch.codes, seen, kernels)
         stop = watch and watch.tell(seen)
-        if stop or number == model.max_iter - 1 or sum(len(one.nodes) for one in grown) >= NODES:
+        if stop or number == model.max_iter - 1 or size >= NODES:
             flat.append(rounds.trees(grown))
-            grown = []
+            grown, size = [], 0
         if stop:
             break
     trees = join([old.trees, *(own for own, _, _ in flat)])

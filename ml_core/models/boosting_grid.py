@@ -10,30 +10,30 @@ own.
 import copy
 
 import numpy as np
-from sklearn.base import clone
 
 from ml_core.kernels.workers import each
 from ml_core.models.boosting_fit import Shared, fit, raw_after, seconds
 from ml_core.models.boosting_watch import Rule
 from ml_core.models.engine import kernels_for
 from ml_core.models.scoring import judge, rows_of, score_rest
+from ml_core.models.twin import twin
 
 ENDS = ("max_iter", "tol", "n_iter_no_change")
 
 
 def alike(model, candidates):
     """Candidates that differ in ENDS only -> [(model with the most rounds, [index], [Rule])]."""
-    found = {}
+    found, names = {}, [name for name in model.get_params(deep=False) if name not in ENDS]
     for i, candidate in enumerate(candidates):
         try:
-            trial = clone(model).set_params(**candidate)
+            trial = twin(model, candidate)
             trial._validate_params()
             if trial.warm_start:
                 continue
         except (ValueError, TypeError):
             continue
-        rest = {name: value for name, value in trial.get_params().items() if name not in ENDS}
-        group = found.setdefault(repr(sorted(rest.items())), [trial, [], []])
+        rest = repr([getattr(trial, name) for name in names])
+        group = found.setdefault(rest, [trial, [], []])
         group[0] = trial if trial.max_iter >= group[0].max_iter else group[0]
         group[1].append(i)
         group[2].append(Rule.of(trial))

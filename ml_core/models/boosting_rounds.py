@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml_core.kernels.formulas import rough_units, units
-from ml_core.kernels.records import Job, new_nodes, room_for
+from ml_core.kernels.records import NODE, Job, new_nodes, room_for
 from ml_core.kernels.trees import Trees
 from ml_core.models.boosting_rules import most_leaves, rules_of
 from ml_core.models.ensemble import Ensemble
@@ -90,8 +90,9 @@ class Rounds:
 
     def pack(self, gradient, hessian, mass, number):
         """Round gradients and hessians to units, and tell the rules what a unit is."""
-        rules, n = self.job.rules, len(gradient)
-        seed = np.random.SeedSequence([self.seed, number]).generate_state(1, np.uint64)[0]
+        rules, n, seed = self.job.rules, len(gradient), np.uint64(0)
+        if self.levels or rules["max_columns"] < len(self.job.columns):  # else nothing is drawn
+            seed = np.random.SeedSequence([self.seed, number]).generate_state(1, np.uint64)[0]
         if self.levels:
             largest = float(np.abs(gradient).max())
             unit_g, unit_h = rough_units(mass, largest, n, self.levels)
@@ -115,7 +116,9 @@ class Rounds:
 
     def trees(self, grown):
         """[Grown] -> Trees, and their nodes' gain and number of rows (m,)."""
-        nodes = np.concatenate([one.nodes for one in grown])
+        words = NODE.itemsize // 8  # rows of numbers are copied faster than records
+        nodes = np.concatenate([one.nodes.view(np.int64).reshape(-1, words) for one in grown])
+        nodes = nodes.reshape(-1).view(NODE)
         start = np.cumsum([0, *(len(one.nodes) for one in grown)])
         inner, column = nodes["left"] > 0, np.maximum(nodes["column"], 0)
         sets = inner & self.bins.categorical[column]
