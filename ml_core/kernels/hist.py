@@ -15,25 +15,39 @@ from ml_core.kernels.prefetch import prefetch
 from ml_core.kernels.records import NONE
 
 AHEAD = 24  # rows; halves the time where rows are a tenth of all, and costs nothing where they are all
+SLOTS = 9 << 10  # of a histogram at a time: 500 columns of 256 take 0.6 of the time they take at once
 SERIAL = 1 << 15  # additions below which starting threads costs more than they bring
+
+
+@inner(_nrt=False)
+def add_columns(hist, codes, packed, rows, shift, first):
+    """hist (k << shift,) += packed (n,) of the given rows, at their codes (n, d) of columns first .. first +
+    k - 1.
+    """
+    d, k, shift = np.uint64(codes.shape[1]), np.uint64(len(hist) >> shift), np.uint64(shift)
+    flat, last = codes.reshape(codes.size)[first:], len(rows) - 1
+    for i in range(len(rows)):
+        following = np.int64(rows[min(i + AHEAD, last)])
+        prefetch(flat, following * np.int64(d))
+        prefetch(flat, following * np.int64(d) + np.int64(k) - 1)
+        prefetch(packed, following)
+        value, start = packed[rows[i]], np.uint64(rows[i]) * d
+        for j in range(k):
+            hist[(np.uint64(j) << shift) + np.uint64(flat[start + np.uint64(j)])] += value
 
 
 @jit(_nrt=False)
 def add_rows(hist, codes, packed, rows, shift):
     """hist (s,) += packed (n,) of the given rows, at their codes (n, d).
 
-    A power of two between the columns, not their own numbers of bins, saves a load an addition: a sixth.
+    Columns pass in stretches whose part of the histogram stays in the first-level cache. A power of two
+    between them, not their own numbers of bins, saves a load an addition: a sixth.
     """
-    d, shift = np.uint64(codes.shape[1]), np.uint64(shift)
-    flat, last = codes.reshape(codes.size), len(rows) - 1
-    for i in range(len(rows)):
-        following = np.int64(rows[min(i + AHEAD, last)])
-        prefetch(flat, following * np.int64(d))
-        prefetch(flat, following * np.int64(d) + np.int64(d) - 1)
-        prefetch(packed, following)
-        value, start = packed[rows[i]], np.uint64(rows[i]) * d
-        for j in range(d):
-            hist[(np.uint64(j) << shift) + np.uint64(flat[start + np.uint64(j)])] += value
+    d = codes.shape[1]
+    stretches = ((d << shift) + SLOTS - 1) // SLOTS
+    for part in range(stretches):
+        first, last = part * d // stretches, (part + 1) * d // stretches
+        add_columns(hist[first << shift : last << shift], codes, packed, rows, shift, first)
 
 
 @jit(parallel=True, _nrt=True)

@@ -11,6 +11,7 @@ from ml_core.kernels.formulas_jit import exp, mix, roughly, slope, value_of
 from ml_core.kernels.jit import inner, jit
 from ml_core.kernels.records import GAMMA, LOGISTIC, POISSON
 
+ROWS = 256  # whose exponentials of all classes stay in the first-level cache, or the second
 BLOCKS = 64  # fixed, so that float sums do not depend on the number of threads
 
 
@@ -83,22 +84,54 @@ def slopes(loss, raw, target, at, gradient, hessian):
     return whole(part)
 
 
+@inner()
+def raised(raw, top, up, total):
+    """up (r,) = exp(raw - top), added to total (r,)."""
+    for i in range(len(raw)):
+        up[i] = exp(raw[i] - top[i])
+    for i in range(len(raw)):
+        total[i] += up[i]
+
+
+@inner()
+def softmax_slope(p, y, k, weights, gradient, hessian):
+    """gradient, hessian (r,) of class k, whose probabilities p (r,) are."""
+    for i in range(len(p)):
+        gradient[i] = weights[i] * (p[i] - (y[i] == k))
+        hessian[i] = weights[i] * max(p[i] * (1.0 - p[i]), 1e-16)
+
+
+@inner()
+def softmax_block(columns, target, gradient, hessian, block):
+    """``softmax_slopes`` of rows block = (first, last) of columns (q, n), a class at a time: loops over one
+    row of an array use vectors.
+    """
+    (y, weights), (first, last), q = target, block, len(columns)
+    y, r = y[first:last], last - first
+    weights = weights[first:last] if len(weights) > 0 else np.ones(r)
+    top, total, up = columns[0, first:last].copy(), np.zeros(r), np.empty((q, r))
+    for k in range(1, q):
+        own = columns[k, first:last]
+        for i in range(r):
+            top[i] = max(top[i], own[i])
+    for k in range(q):
+        raised(columns[k, first:last], top, up[k], total)
+    for k in range(q):
+        own = up[k]
+        for i in range(r):
+            own[i] /= total[i]
+        softmax_slope(own, y, k, weights, gradient[k, first:last], hessian[k, first:last])
+
+
 @jit(parallel=True)
 def softmax_slopes(raw, target, gradient, hessian):
-    """raw (n, q), y (n,) the class -> fill gradient, hessian (q, n) float32 of the multinomial log loss."""
-    y, weights = target
-    weighted, q = len(weights) > 0, raw.shape[1]
-    for i in prange(len(raw)):
-        top, total = raw[i, 0], 0.0
-        for k in range(1, q):
-            top = max(top, raw[i, k])
-        for k in range(q):
-            total += exp(raw[i, k] - top)
-        w = weights[i] if weighted else 1.0
-        for k in range(q):
-            p = exp(raw[i, k] - top) / total
-            gradient[k, i] = w * (p - (y[i] == k))
-            hessian[k, i] = w * max(p * (1.0 - p), 1e-16)
+    """raw (n, q), y (n,) the class -> fill gradient, hessian (q, n) float32 of the multinomial log loss; fast
+    where the columns of raw lie end to end.
+    """
+    n = len(raw)
+    for b in prange((n + ROWS - 1) // ROWS):
+        block = b * ROWS, min(b * ROWS + ROWS, n)
+        softmax_block(raw.T, target, gradient, hessian, block)
 
 
 @jit(parallel=True)

@@ -52,7 +52,7 @@ class Rounds:
         )  # fmt: skip
         self.grow = self.kernels.grower(self.job)
         self.slopes = np.empty((2, self.loss.q, n), np.float32)
-        self.raw = np.empty((n, self.loss.q))
+        self.raw = np.empty((self.loss.q, n)).T  # a tree adds to one column: that lies together
 
     def rows(self, number):
         """Rows of round ``number`` into job.rows -> the job on them."""

@@ -60,7 +60,7 @@ def test_compiled_and_plain_agree_to_the_bit(loss, weighted):
 def test_softmax_agrees_to_the_bit():
     rng = np.random.default_rng(0)
     raw, y, weights = (
-        rng.normal(size=(500, 4)) * 5,
+        rng.normal(size=(4, 500)).T * 5,
         rng.integers(0, 4, 500).astype(float),
         rng.uniform(0, 2, 500),
     )
