@@ -12,18 +12,21 @@ settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
 
 
-# Tests of one of these files run in one process: those that need compiled code, which another process would
-# compile as well, that share a standing Airflow, and those that serve on one port.
-TOGETHER = ("tests/kernels/", "tests/models/", "tests/search/", "tests/dags/", "tests/test_docs.py")
+# Tests of these folders share kernels: two processes that need one at once compile it twice.
+COMPILED = ("tests/kernels/", "tests/models/", "tests/search/")
+# Tests of one of these files run in one process: they share a standing Airflow, or serve on one port.
+TOGETHER = (*COMPILED, "tests/dags/", "tests/test_docs.py")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Share the tests out one by one, but files of TOGETHER whole."""
+    """Share the tests out one by one, files of TOGETHER whole, all COMPILED to one of two processes."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid):
+            if nodeid.startswith(COMPILED) and config.option.numprocesses <= 2:
+                return "compiled"
             return nodeid.split("::")[0] if nodeid.startswith(TOGETHER) else nodeid
 
     return Scheduling(config, log)
