@@ -149,7 +149,7 @@ def test_the_bench_grid_keeps_its_winner_for_fewer_rounds(monkeypatch):
     spared, candidates = [], list(ParameterGrid(boosting_grid.GRID))
     for seed in range(4):
         data = events(boosting_grid.SHORT["n"], seed)
-        whole = boosting_grid.ours(data)
+        whole = boosting_grid.whole(data)
         told = Told(candidates, whole)
         some = raced(told, data, (candidates, list(range(5))), "roc_auc")
         assert np.nanargmax(some.mean(axis=1)) == whole.mean(axis=1).argmax()
