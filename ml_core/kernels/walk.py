@@ -9,6 +9,7 @@ from numba import prange
 
 from ml_core.kernels.encode import encode_block
 from ml_core.kernels.jit import inner, jit
+from ml_core.kernels.prefetch import fetch
 from ml_core.kernels.trees import Walk
 
 ROWS = 512  # a block's codes stay in the first-level cache while all trees pass
@@ -123,6 +124,7 @@ def settle_row(walk, codes, at, active):
             code = np.uint64(codes[0, word >> np.uint64(16) & COLUMN])
             right = (code - (word >> np.uint64(8))) & BYTE < word & BYTE
             following = (word >> np.uint64(40)) + (np.uint64(1) if right else np.uint64(0))
+            fetch(walk.words, walk.start[tree] + np.int64(following))
             active[k] = tree
             k += following != node
             at[tree] = following

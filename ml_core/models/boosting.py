@@ -261,8 +261,10 @@ class GradientBoostingClassifier(ClassifierMixin, BaseEstimator):
         if raw.shape[1] > 1:
             up = np.exp(raw - raw.max(axis=1, keepdims=True))
             return up / up.sum(axis=1, keepdims=True)
-        p = 1 / (1 + np.exp(-np.clip(raw[:, 0], -700, 700)))
-        return np.column_stack([1 - p, p])
+        shares = np.empty((len(raw), 2))
+        shares[:, 1] = 1 / (1 + np.exp(-np.minimum(np.maximum(raw[:, 0], -700), 700)))
+        shares[:, 0] = 1 - shares[:, 1]
+        return shares
 
     def decision_function(self, X):
         """Raw predictions (n,), or (n, classes) for more than two."""

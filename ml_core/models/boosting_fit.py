@@ -208,7 +208,8 @@ def raw_of(model, X):
         check_is_fitted(model)  # says so
     if not ready(model, X):
         X = read(model, X, reset=False)
-    raw = np.tile(model._start, (len(X), 1))
+    raw = np.empty((len(X), len(model._start)))
+    raw[:] = model._start
     model._ensemble.add(X, raw)
     return raw
 
