@@ -9,7 +9,7 @@ import numpy as np
 from ml_core.kernels.forest_divide import divide, follow, tell
 from ml_core.kernels.forest_draw import below, mix
 from ml_core.kernels.forest_records import COMPACT, NONE, OPEN, POISSON, SUBTRACT
-from ml_core.kernels.forest_split import fill, look, occupied, present
+from ml_core.kernels.forest_split import fill, look, occupied, present, varies
 from ml_core.kernels.jit import jit
 
 FEW = 96  # rows: below, only the bins that they are in are looked at
@@ -108,6 +108,8 @@ def examine(j, flat, node, job, rules, room):
         return count
     stride = room.local.shape[1] if node.local else job.columns.shape[1]
     base, place = np.int64(0), (0, j * stride, node.start, node.start + node.rows)
+    if not varies(flat, job.rows, place):  # as most columns in most nodes, one-hot ones above all
+        return 1
     fill(cells, flat, job, place, classes)
     if node.rows < FEW:
         count = present(codes, flat, job.rows, place)

@@ -69,6 +69,17 @@ def fill(cells, flat, job, place, c):
 
 
 @jit(_nrt=False)
+def varies(flat, rows, place):
+    """Whether rows start .. stop - 1 have more than one code; place as in ``fill``."""
+    offset, start, stop = np.uint64(place[1]), np.uint64(place[2]), np.uint64(place[3])
+    code = flat[offset + np.uint64(rows[start])]
+    for i in range(start, stop):
+        if flat[offset + np.uint64(rows[i])] != code:
+            return True
+    return False
+
+
+@jit(_nrt=False)
 def present(codes, flat, rows, place):
     """codes[:count] = those of rows start .. stop - 1, ascending -> count; place as in ``fill``."""
     offset, start, stop = np.uint64(place[1]), np.uint64(place[2]), np.uint64(place[3])
