@@ -38,6 +38,9 @@ def compose(overrides: list[str], base: str = "config", root: Path = Path()) -> 
         raise ValueError(reason(error, root / "conf")) from None
 
 
+_WAYS = {"list": "give {}=[VALUE,...]", "mapping": "set its keys, {}.KEY=VALUE"}
+
+
 def reason(error: Exception, config_dir: Path) -> str:
     """Hydra's message in at most two lines, with the nearest name where something is misspelled."""
     from hydra.errors import MissingConfigException
@@ -51,6 +54,13 @@ def reason(error: Exception, config_dir: Path) -> str:
         return f"conf/{group}: no option {option!r}; {hint}there is {', '.join(known) or 'nothing'}"
     first = [line.strip() for line in str(error).splitlines() if line.strip()]
     cause = getattr(error, "__cause__", None)
+    if "ListConfig" in str(cause) and "DictConfig" in str(cause):
+        kind, other = ("list", "mapping") if cause.object_type is list else ("mapping", "list")
+        told = first[0].removeprefix("Error merging override ")
+        return (
+            f"{told}: {cause.full_key} is a {kind} in conf/, and no {other} can replace it here; "
+            f"{_WAYS[kind].format(cause.full_key)}, or change its file in conf/"
+        )
     if cause is not None and str(cause):
         first.append(str(cause).splitlines()[0].strip())
     return "conf/: " + " ".join(dict.fromkeys(first))[:400]
@@ -88,6 +98,20 @@ def today(overrides: list[str], root: Path = Path()) -> str:
     return HEAD + yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=1000)
 
 
+def _check_emptied(overrides, text):
+    """ValueError for a mapping that was to become empty; Hydra merges, and leaves it as it is."""
+    import yaml
+
+    for key in [word[:-3].lstrip("+") for word in overrides if word.endswith("={}")]:
+        node = yaml.safe_load(text)
+        for part in key.split("."):
+            node = node.get(part) if isinstance(node, dict) else None
+        if node:
+            raise ValueError(
+                f"{key}={{}} would change nothing, since mappings are merged; {key}=null is an empty one"
+            )
+
+
 def _plain(value):
     """Hydra's quoted strings as plain ones, also inside lists and mappings."""
     if isinstance(value, dict):
@@ -101,6 +125,7 @@ def write(overrides: list[str], root: Path = Path()) -> bool:
     """Compose and write both files, each only when it changed; True when params.yaml did."""
     kept, text = root / TODAY, today(overrides, root)
     wanted = compose(overrides, root=root)
+    _check_emptied(overrides, wanted)
     before = kept.read_text(encoding="utf-8") if kept.exists() else None
     _replace(kept, text)
     try:

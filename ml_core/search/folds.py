@@ -113,7 +113,13 @@ class Folds:
             raise ValueError(
                 f"search.folds.n: got {self.n}, time needs more rows than that, there are {n_rows}"
             )
-        order = np.argsort(_known(by, self), kind="stable")
+        by = _known(by, self)
+        if (moments := len(np.unique(by))) <= self.n:
+            raise ValueError(
+                f"search.folds.n: got {self.n}, but column {self.by!r} has {moments} values, and there "
+                "must be more of them; set search.folds.n lower or another search.folds.by"
+            )
+        order = np.argsort(by, kind="stable")
         return [(order[train], order[test]) for train, test in TimeSeriesSplit(self.n).split(order)]
 
 

@@ -25,11 +25,14 @@ class Hyperband:
         Rises from the smallest share, ``keep ** -rungs``, to all rows; there are ``rungs + 1`` brackets.
     least : int
         Training rows a fold that the smallest share must have; there are fewer rungs where it has not.
+    brackets : int or None
+        Rungs that say how many candidates there are, on however many they are judged; None: ``rungs``.
     """
 
     keep: int = 3
     rungs: int = 3
     least: int = 200
+    brackets: int | None = None
     seed: int = 0
 
     def __post_init__(self):
@@ -37,16 +40,21 @@ class Hyperband:
 
     def fitting(self, rows):
         """The same for folds of so many training rows: no rung has fewer than ``least`` of them."""
-        return fitting(self, rows)
+        return replace(fitting(self, rows), brackets=self._brackets())
 
     def sizes(self):
-        """How many candidates each bracket starts with, by the rungs it has to climb: 0, 1, ..., rungs."""
-        return [-(-(self.rungs + 1) * self.keep**s // (s + 1)) for s in range(self.rungs + 1)]
+        """How many start with 0, 1, ..., ``rungs`` rungs to climb; who would with more does with those."""
+        most = self._brackets()
+        sizes = [-(-(most + 1) * self.keep**s // (s + 1)) for s in range(most + 1)]
+        return [*sizes[: self.rungs], sum(sizes[self.rungs :])]
+
+    def _brackets(self):
+        return self.rungs if self.brackets is None else max(self.brackets, self.rungs)
 
     def batches(self, space, rng):
         """Yield (candidates, share of rows); be sent their mean scores."""
         waiting = sample(space, sum(self.sizes()), rng)[::-1]
-        fits = replace(self, rungs=min(self.rungs, rises(len(waiting), self.keep)))
+        fits = replace(self, rungs=min(self.rungs, rises(len(waiting), self.keep)), brackets=self._brackets())
         brackets = []
         for rung in range(fits.rungs, -1, -1):
             fresh = [waiting.pop() for _ in range(min(fits.sizes()[rung], len(waiting)))]

@@ -160,9 +160,10 @@ class Journal:
 
     def _look_around(self):
         """Say what changed since a search that did not end; forget journals that nobody came back for."""
-        others = [path for path in self.path.parent.glob("*.jsonl") if path.name != "last.jsonl"]
-        others = sorted((path for path in others if path != self.path), key=lambda path: path.stat().st_mtime)
-        if others:
+        aged = sorted(self.path.parent.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
+        aged.remove(self.path)
+        others = [path for path in aged if path.name != "last.jsonl"]
+        if others and aged[-1].name != "last.jsonl":  # nothing was searched to its end since
             with others[-1].open("rb") as file:
                 header = _parsed(file.readline().rstrip(b"\n")) or {}
             old = header.get("parts", {})

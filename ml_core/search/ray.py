@@ -4,6 +4,7 @@ Ray starts a unit again when its worker dies. Scores are those of the local engi
 """
 
 import contextlib
+import importlib.util
 import os
 import socket
 import sys
@@ -19,8 +20,11 @@ from ml_core.search.problem import Problem, Result, Unit
 from ml_core.search.processes import failed, served
 from ml_core.search.subject import held
 
-KNOCK = 5.0  # seconds a cluster's address has to answer
+KNOCK = 5.0  # seconds that a cluster's address has to answer
 GRACE = 60.0  # seconds beyond its own that a worker has to start, and to tell that a fit took too long
+HELLO = (
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"  # gRPC's first words; its answer is of kind 4 too
+)
 LEAVE = 0.5  # seconds between a worker's answer that it was too late and its end
 
 
@@ -78,6 +82,11 @@ class Ray:
             ray.init(address="local", num_cpus=jobs, include_dashboard=False, **quiet)
             return
         _knock(self.address)
+        if self.address.startswith("ray://") and importlib.util.find_spec("grpc") is None:
+            raise ModuleNotFoundError(
+                f"search.engine.address={self.address} needs Ray's client, which is not installed; type `pip "
+                "install 'ray[client]'`, or give the cluster's own host:port, which needs nothing more"
+            )
         code = {"py_modules": [str(Path(__file__).parents[1])]}  # what lies here runs there
         try:
             ray.init(address=self.address, runtime_env=code, **quiet)
@@ -182,14 +191,19 @@ def _library():
 
 
 def _knock(address):
-    """Ray itself would wait for half a minute where nobody listens."""
+    """Ray itself would wait for half a minute where nobody listens, for minutes where somebody else does."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if address == "auto" or not port.isdigit():
         return
     try:
-        socket.create_connection((host, int(port)), KNOCK).close()
+        with socket.create_connection((host, int(port)), KNOCK) as door:
+            door.settimeout(KNOCK)
+            door.sendall(HELLO)
+            answer = door.recv(9) if os.environ.get("RAY_USE_TLS", "0") == "0" else HELLO[-9:]
     except OSError as error:
         raise ValueError(_dead(address, error.strerror or str(error))) from None
+    if answer[3:4] != HELLO[-6:-5]:
+        raise ValueError(_dead(address, "something else listens there"))
 
 
 def _dead(address, why):

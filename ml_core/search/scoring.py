@@ -109,9 +109,9 @@ def _try(name, scorer, task, y, estimator):
         X = np.zeros((len(y), 1))
         (get_scorer(name) if isinstance(scorer, str) else scorer)(dummy.fit(X, y), X, y)
     except ValueError as error:
-        hint = (
-            "auto, roc_auc_ovr or f1_macro" if task == "classification" else "auto or neg_mean_absolute_error"
-        )
+        several = "_ovr" if what != "2 classes" else ""
+        classes = f"auto, roc_auc{several} or f1_macro"
+        hint = classes if task == "classification" else "auto or neg_mean_absolute_error"
         raise ValueError(
             f"search.scoring: {name} is not defined for {what}: {str(error).splitlines()[0]}; use {hint}"
         ) from None

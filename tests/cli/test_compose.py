@@ -10,7 +10,8 @@ from ml_core.cli import compose
 from ml_core.cli.commands import run_app
 
 CONF = {
-    "config.yaml": "defaults: [{model: ridge}, {data: small}, _self_, {experiment: null}]\nseed: 0\nmust: 1",
+    "config.yaml": "defaults: [{model: ridge}, {data: small}, _self_, {experiment: null}]\nseed: 0\nmust: 1\n"
+    "box: {inner: 1}\nrow: [1]",
     "today.yaml": compose.HEAD + "defaults: [config, _self_]\n",
     "model/ridge.yaml": "alpha: 1.0\nname: ridge\nseed: ${seed}\n",
     "model/forest.yaml": "trees: 100\nname: forest\n",
@@ -38,7 +39,7 @@ def test_params_are_resolved_and_written_only_when_changed(root):
     assert params(root)["model"] == {"alpha": 1.0, "name": "ridge", "seed": 0}
     assert not compose.write([], root) and (root / "params.yaml").stat().st_mtime_ns == before
     assert compose.write(["model=forest"], root) and params(root)["model"]["trees"] == 100
-    assert list(params(root)) == ["model", "data", "seed", "must"]
+    assert list(params(root)) == ["model", "data", "seed", "must", "box", "row"]
 
 
 @pytest.mark.parametrize(
@@ -100,6 +101,12 @@ def test_a_changed_option_is_seen_without_composing_first(root):
         (["~model.alpha"], "cannot be kept"),
         (["a=[1"], "conf/"),
         (["seed=${nowhere}"], "nowhere"),
+        (
+            ["box=[1]"],
+            "box is a mapping in conf/, and no list can replace it here; set its keys, box.KEY=VALUE",
+        ),
+        (["row={a: 1}"], "row is a list in conf/, and no mapping can replace it here; give row="),
+        (["box={}"], "box={} would change nothing, since mappings are merged; box=null is an empty one"),
     ],
 )
 def test_what_does_not_compose_changes_nothing_and_is_told_shortly(root, overrides, message):

@@ -68,6 +68,10 @@ def test_time_folds_train_on_the_past_whatever_the_order_of_rows():
         (lambda: Folds(n=2.5), "search.folds.n: got 2.5"),
         (lambda: Folds("group"), "search.folds.method=group needs a column: set search.folds.by=COLUMN"),
         (lambda: Folds("time"), "search.folds.method=time needs a column"),
+        (
+            lambda: Folds("time", 3, by="t").pairs(20, by=np.arange(20) % 3),
+            "search.folds.n: got 3, but column 't' has 3 values, and there must be more of them",
+        ),
         (lambda: Folds(n=5).pairs(4), "search.folds.n: got 5, but there are 4 rows"),
         (
             lambda: Folds(n=5).pairs(20, np.array(["a"] * 17 + ["b"] * 3, dtype=object), "classification"),

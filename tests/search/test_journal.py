@@ -164,6 +164,11 @@ def test_something_else_starts_a_new_journal_and_says_what_changed(tmp_path):
         assert "data changed since the search that was cut short: a new journal" in journal.said[0]
     with opened(tmp_path, {"space": "1", "data": "2"}) as journal:
         assert journal.resumed == 36  # the old one is still there for who goes back
+        os.utime(journal.path, (1, 1))
+    with opened(tmp_path, {"space": "1", "data": "3"}) as journal:
+        journal.retire()
+    with opened(tmp_path, {"space": "1", "data": "4"}) as journal:
+        assert journal.said == []  # another search went to its end since: it is no news
 
 
 def test_a_journal_of_another_version_is_set_aside(tmp_path):

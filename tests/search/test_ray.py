@@ -3,6 +3,7 @@
 import builtins
 import os
 import socket
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from ml_core.models.linear import Ridge
 from ml_core.search import engine
 from ml_core.search.bayes import Bayes
 from ml_core.search.parts import Part, Parts
-from ml_core.search.ray import Ray
+from ml_core.search.ray import Ray, _knock
 from ml_core.search.space import Joint, parse
 
 
@@ -68,6 +69,28 @@ def test_on_ray_data_is_put_away_once_and_scores_are_the_local_engines(monkeypat
     assert there.candidates == here.candidates and np.isfinite(there.scores).all()
     assert_array_equal(there.scores, here.scores)
     assert {candidate["family"] for candidate in there.candidates} == set(models)
+
+
+@pytest.mark.parametrize(
+    ("says", "why"), [(b"HTTP/1.1 400 no\r\n\r\n", "something else listens there"), (b"", "timed out")]
+)
+def test_who_listens_and_is_no_ray_is_told_soon(monkeypatch, says, why):
+    monkeypatch.setattr("ml_core.search.ray.KNOCK", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def answer():
+            door = other.accept()[0]
+            door.sendall(says)
+            gone.wait(10)
+            door.close()
+
+        gone = threading.Event()
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(ValueError, match=f"no Ray answers at 127.0.0.1:.*{why}"):
+            _knock(f"127.0.0.1:{other.getsockname()[1]}")
+        gone.set()
+        thread.join()
 
 
 def test_no_ray_and_a_dead_address_are_told_with_the_next_move(monkeypatch):

@@ -226,6 +226,13 @@ def asha_slowly(tries, wave, keep, rungs, judge, rng):
     return seen
 
 
+def test_hyperband_tries_as_many_where_the_table_is_too_small_for_all_rungs():
+    known = {rows: Hyperband().fitting(rows).sizes() for rows in (300, 700, 2000, 10**6)}
+    assert known == {300: [49], 700: [4, 45], 2000: [4, 6, 39], 10**6: [4, 6, 12, 27]}
+    ((candidates, share, _),) = run(Hyperband().fitting(300), SPACE, toy)
+    assert len(candidates) == 49 and share == 1.0
+
+
 @pytest.mark.parametrize(("wave", "keep", "rungs"), [(1, 3, 2), (1, 2, 4), (4, 3, 3), (8, 2, 3), (100, 3, 2)])
 @pytest.mark.parametrize("judge", [toy, lambda c: np.nan if c["a"] > 1 else toy(c)], ids=["all", "some fail"])
 def test_asha_is_that_of_its_paper_slot_by_slot(wave, keep, rungs, judge):
