@@ -2,7 +2,9 @@
 
 Fold by fold the same rows judge all candidates, so their differences tell far more than their scores do:
 Moore and Lee 1994, "Efficient algorithms for minimizing cross validation error" (they block on the rows).
-Who is stopped depends on scores alone, never on time. Letters: k candidates, f folds, r of them done.
+Who is stopped depends on scores alone, never on time; and between folds only: within a fold's learning curve
+an oracle would spare 6 % of the rounds that a race takes (a grid of boosting, mean of six tables), and slow
+learners, far behind at first, win in the end. Letters: k candidates, f folds, r of them done.
 """
 
 import numpy as np

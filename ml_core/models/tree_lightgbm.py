@@ -33,6 +33,10 @@ def from_lightgbm(model):
     if isinstance(model, str | Path):
         import lightgbm
 
+        if not Path(model).is_file():
+            raise FileNotFoundError(
+                f"{model}: there is no LightGBM model file; Booster.save_model writes one"
+            )
         booster = lightgbm.Booster(model_file=str(model))
     booster = getattr(booster, "booster_", booster)
     told = booster.dump_model()

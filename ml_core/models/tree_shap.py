@@ -28,7 +28,11 @@ def shap_values(model, X):
     for loss="poisson" and "gamma", else ``predict``. Branches weigh as many training rows as went through
     them, in trees and forests by their weights.
     """
-    check_is_fitted(model, "_ensemble")
+    check_is_fitted(model)
+    if not hasattr(model, "_ensemble"):
+        raise TypeError(
+            f"{type(model).__name__} has no trees; shap_values reads our trees, forests and boosting"
+        )
     X = names.read(model, X, reset=False) if hasattr(model, "_names") else rows_of(model, X)
     ensemble, weight, parts = model._ensemble, weights_of(model), parts_of(model)
     trees, asked = ensemble.trees, Asked.of(ensemble, X)

@@ -11,6 +11,15 @@ from sklearn.utils.validation import check_is_fitted
 ROW, WIDE, TALL = 62, 128, 46  # of a level, of a box
 
 
+def tree_of(model):
+    """A fitted decision tree's ``tree_``; TypeError for what is more than one tree."""
+    check_is_fitted(model)
+    if not hasattr(model, "tree_"):
+        way = "take one of its estimators_" if hasattr(model, "estimators_") else "take a DecisionTree"
+        raise TypeError(f"{type(model).__name__} is not a single decision tree; {way}")
+    return model.tree_
+
+
 def names_of(model, feature_names):
     """Names of the columns, as given, as seen in fit, or feature_0, feature_1, ..."""
     given = feature_names if feature_names is not None else getattr(model, "feature_names_in_", None)
@@ -37,8 +46,7 @@ def export_text(model, *, feature_names=None, class_names=None, max_depth=10, sp
 
     Branches below max_depth are cut off, and say so.
     """
-    check_is_fitted(model, "_ensemble")
-    tree, names, labels = model.tree_, names_of(model, feature_names), labels_of(model, class_names)
+    tree, names, labels = tree_of(model), names_of(model, feature_names), labels_of(model, class_names)
     lines, waiting = [], [(0, 1, None)]
     while waiting:
         node, depth, rule = waiting.pop()
@@ -85,8 +93,7 @@ def plot_tree(model, *, feature_names=None, class_names=None, max_depth=4, decim
     A box says what is asked, how many rows it holds, and its class or value; the left branch is where the
     answer is yes. Boxes of a classifier are the darker the surer they are.
     """
-    check_is_fitted(model, "_ensemble")
-    tree, names, labels = model.tree_, names_of(model, feature_names), labels_of(model, class_names)
+    tree, names, labels = tree_of(model), names_of(model, feature_names), labels_of(model, class_names)
     place, width = _places(tree, max_depth)
     shapes = []
     for node, (x, y) in place.items():

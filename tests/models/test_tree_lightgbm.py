@@ -121,6 +121,11 @@ def test_there_and_back_is_the_same_model(tmp_path):
     assert_array_equal(from_lightgbm(tmp_path / "model.txt").predict(Q), model.predict(Q))
 
 
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no LightGBM model file"):
+        from_lightgbm(tmp_path / "model.txt")
+
+
 def test_what_lightgbm_cannot_hold_is_refused():
     import pandas
 

@@ -70,3 +70,11 @@ def test_a_column_never_asked_gets_nothing_and_a_lone_leaf_its_value():
     assert (values[:, 1] == 0).all()
     values, start = shap_values(DecisionTreeRegressor().fit(X, np.full(20, 3.0)), X)
     assert start == 3 and not values.any()
+
+
+def test_what_has_no_trees_is_refused():
+    from ml_core.models.linear import Ridge
+
+    X = np.arange(6.0)[:, None]
+    with pytest.raises(TypeError, match="Ridge has no trees"):
+        shap_values(Ridge().fit(X, X[:, 0]), X)

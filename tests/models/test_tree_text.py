@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from sklearn import tree
 
+from ml_core.models.boosting import GradientBoostingClassifier
+from ml_core.models.forest import RandomForestClassifier
 from ml_core.models.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from ml_core.models.tree_text import export_text, plot_tree
 
@@ -48,3 +50,18 @@ def test_the_picture_has_a_box_a_node_and_escapes_names():
     assert (
         len([one for one in xml.fromstring(plot_tree(model, max_depth=0)) if one.tag.endswith("rect")]) == 1
     )
+
+
+def test_what_is_more_than_one_tree_is_refused():
+    y = np.arange(60) % 2
+    forest = RandomForestClassifier(2, random_state=0).fit(X, y)
+    for told in (export_text, plot_tree):
+        with pytest.raises(
+            TypeError, match="RandomForestClassifier is not a single decision tree; take one of"
+        ):
+            told(forest)
+        with pytest.raises(
+            TypeError, match="GradientBoostingClassifier is not a single .*; take a DecisionTree"
+        ):
+            told(GradientBoostingClassifier(max_iter=1).fit(X, y))
+    assert "class" in export_text(forest.estimators_[0])
