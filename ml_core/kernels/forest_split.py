@@ -73,7 +73,7 @@ def varies(flat, rows, place):
     """Whether rows start .. stop - 1 have more than one code; place as in ``fill``."""
     offset, start, stop = np.uint64(place[1]), np.uint64(place[2]), np.uint64(place[3])
     code = flat[offset + np.uint64(rows[start])]
-    for i in range(start, stop):
+    for i in range(start, stop):  # noqa: SIM110  Numba knows no generators within any()
         if flat[offset + np.uint64(rows[i])] != code:
             return True
     return False
