@@ -23,6 +23,7 @@ from ml_core.outcome import CheckFailed, Outcome
 
 DONE, REFUSED, MISTAKE, INTERRUPTED, BUG = 0, 1, 2, 130, 70
 HOME = Path(".mlcore")
+FULL = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
 class Failed(Exception):
@@ -114,8 +115,9 @@ def _explain(name, error):
             MISTAKE,
             f"{error.strerror or message}{place}; nothing was changed, free or fix it and run again",
         )
-    if "No space left on device" in message:  # polars and Arrow wrap the system's word
-        return Failed(name, MISTAKE, "no space left on device; nothing was changed, free some and run again")
+    full = next((words for words in FULL if words in message), None)
+    if full:  # polars and Arrow wrap the system's words
+        return Failed(name, MISTAKE, f"{full.lower()}; nothing was changed, free some and run again")
     if isinstance(error, ValueError | KeyError | FileNotFoundError | ModuleNotFoundError):
         return Failed(name, MISTAKE, message)
     if isinstance(error, MemoryError):

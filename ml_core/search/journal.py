@@ -164,14 +164,21 @@ class Journal:
         aged.remove(self.path)
         others = [path for path in aged if path.name != "last.jsonl"]
         if others and aged[-1].name != "last.jsonl":  # nothing was searched to its end since
-            with others[-1].open("rb") as file:
-                header = _parsed(file.readline().rstrip(b"\n")) or {}
-            old = header.get("parts", {})
-            changed = [name for name in self.parts if old.get(name) != self.parts[name]]
-            self.said.append(
-                f"{' and '.join(changed) or 'everything'} changed since the search that was cut short: a new "
-                f"journal; the old one stays in {others[-1]}"
-            )
+            documents = [one for line in others[-1].read_bytes().split(b"\n") if (one := _parsed(line))]
+            old = documents[0].get("parts", {}) if documents else {}
+            changed = " and ".join(name for name in self.parts if old.get(name) != self.parts[name])
+            changed = f"{changed or 'everything'} changed since the search that was cut short"
+            noted = dict(one["note"] for one in documents if "note" in one)
+            if noted.get("closed") and not noted.get("taken"):
+                self.close()
+                self.path.unlink()
+                with Journal(others[-1], alone=True) as other:
+                    other.note("closed", False)
+                raise ValueError(
+                    f"{changed}, whose best was to be taken; compose its choices again, or `mlcore "
+                    "search` runs the new one"
+                )
+            self.said.append(f"{changed}: a new journal; the old one stays in {others[-1]}")
         for path in others[:-KEPT]:
             path.unlink(missing_ok=True)
 
@@ -237,10 +244,10 @@ def opened(folder: Path, parts: dict, alone: bool = False) -> Journal:
 
 def take_best(folder: Path) -> None:
     """Mark the search that was cut short last: its next run ends with the best of what is there."""
-    paths = [path for path in folder.glob("*.jsonl") if path.name != "last.jsonl"]
-    if not paths:
+    paths = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
+    if not paths or paths[-1].name == "last.jsonl":  # one was searched to its end since
         raise ValueError(f"no search was cut short here ({folder}); `mlcore search` runs one")
-    with Journal(max(paths, key=lambda path: path.stat().st_mtime), alone=True) as journal:
+    with Journal(paths[-1], alone=True) as journal:
         if not journal.resumed:
             raise ValueError("the search was cut short before anything was finished; run it again")
         journal.note("closed", True)

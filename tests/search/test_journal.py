@@ -19,7 +19,7 @@ from ml_core.search.asha import ASHA
 from ml_core.search.budget import Budget
 from ml_core.search.folds import Folds
 from ml_core.search.grid import Grid
-from ml_core.search.journal import Journal, opened
+from ml_core.search.journal import Journal, opened, take_best
 from ml_core.search.problem import Problem, Result
 from ml_core.search.random import Random
 from ml_core.search.settings import Settings
@@ -242,6 +242,28 @@ def test_what_was_ended_early_is_found_once_more(tmp_path):
             assert trials.stopped == "the best of what was done is taken"
             journal.retire()
         assert journal.path.exists() == left
+
+
+def test_the_best_of_another_search_is_not_taken(tmp_path):
+    Counting.until = 20
+    with pytest.raises(KeyboardInterrupt), opened(tmp_path, {"space": "1"}) as journal:
+        look(Counting(), journal)
+    Counting.until = None
+    take_best(tmp_path)
+    with pytest.raises(ValueError, match="space changed since .* whose best was to be taken; compose its"):
+        opened(tmp_path, {"space": "2"})
+    take_best(tmp_path)  # and back to the old choices
+    with opened(tmp_path, {"space": "1"}) as journal:
+        assert look(Counting(), journal).stopped == "the best of what was done is taken"
+    take_best(tmp_path)
+    with pytest.raises(ValueError, match="space changed"):
+        opened(tmp_path, {"space": "2"})
+    with opened(tmp_path, {"space": "2"}) as journal:  # asked for nothing, it is a search like any other
+        whole = look(Counting(), journal)
+        assert len(whole.candidates) == 12 and whole.stopped is None
+        journal.retire()
+    with pytest.raises(ValueError, match="no search was cut short here"):
+        take_best(tmp_path)
 
 
 def test_the_time_of_a_killed_search_counts(tmp_path):
