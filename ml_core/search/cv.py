@@ -137,6 +137,11 @@ def space_of(given):
         elif isinstance(axis, dict):
             axes |= parse({name: axis}, "search_spaces").axes
         else:
+            if isinstance(axis, str | tuple) or not hasattr(axis, "__len__"):  # a tuple is a range elsewhere
+                raise ValueError(
+                    f"search_spaces.{name}: got {axis!r}, must be a list of values, {{low, high, log, int}}, "
+                    "or scipy's uniform, loguniform or randint"
+                )
             if not len(axis):
                 raise ValueError(f"search_spaces.{name}: the list is empty; give values, or remove {name}")
             axes[name] = Values(tuple(axis))

@@ -196,6 +196,9 @@ def test_a_space_of_bayes_takes_scipys_distributions_and_refuses_what_it_does_no
     for given, message in (
         ({"a": norm(0, 1)}, "search_spaces.a: got scipy's norm, allowed are uniform"),
         ({"a": []}, "search_spaces.a: the list is empty"),
+        ({"a": (0.1, 9.0, "log-uniform")}, "search_spaces.a: got .0.1, 9.0, 'log-uniform'., must be a list"),
+        ({"a": "gini"}, "search_spaces.a: got 'gini', must be a list of values, {low, high"),
+        ({"a": 3}, "search_spaces.a: got 3, must be a list of values, {low, high"),
         ({"a": {"low": 0, "high": 1, "log": True}}, "search_spaces.a: low is 0, must be above 0 for log"),
     ):
         with pytest.raises(ValueError, match=message):
