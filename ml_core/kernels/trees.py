@@ -125,9 +125,14 @@ def goes_left(trees, at, code, bins):
     left = np.where(missing, trees.missing_left[at], code <= trees.cut[at])
     some = np.flatnonzero(trees.set_of[at] >= 0)
     if len(some):
-        words = trees.sets[trees.set_of[at[some]], code[some] >> 6]
-        left[some] = words >> (code[some] & 63).astype(np.uint64) & np.uint64(1) == 1
+        left[some] = in_set(trees, at[some], code[some])
     return left
+
+
+def in_set(trees, at, code):
+    """Whether codes (k,) are in the sets of nodes at (k,), which all have one."""
+    words = trees.sets[trees.set_of[at], code >> 6]
+    return words >> (code & 63).astype(np.uint64) & np.uint64(1) == 1
 
 
 def leaves(trees, codes, bins):

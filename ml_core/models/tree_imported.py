@@ -70,20 +70,23 @@ class ImportedClassifier(ClassifierMixin, BaseEstimator):
 
 
 def one_tree(arrays, output=0):
-    """arrays: dict of left, right (-1 in leaves), column, threshold, missing_left (m,), value (m, q)."""
+    """arrays: dict of left, right (-1 in leaves), column, threshold, missing_left (m,), value (m, q); where
+    there are sets, sets (m, 4) and has_set (m,).
+    """
     order, left = side_by_side(np.asarray(arrays["left"]), np.asarray(arrays["right"]))
     m = len(order)
     if m != len(arrays["left"]):
         raise ValueError(f"the tree has {len(arrays['left'])} nodes, of which {m} can be reached")
     leaf = left == np.arange(m)
+    has_set = np.asarray(arrays.get("has_set", np.zeros(m)), bool)[order]
     return Trees(
         np.where(leaf, 0, np.asarray(arrays["column"])[order]).astype(np.int32),
         np.zeros(m, np.uint8),
         np.where(leaf, 0, np.asarray(arrays["threshold"], np.float64)[order]),
         left.astype(np.int32),
         np.asarray(arrays["missing_left"], bool)[order] & ~leaf,
-        np.full(m, -1, np.int32),
-        np.zeros((0, 4), np.uint64),
+        np.where(has_set, np.cumsum(has_set) - 1, -1).astype(np.int32),
+        np.asarray(arrays.get("sets", np.zeros((m, 4))), np.uint64)[order][has_set],
         np.ascontiguousarray(np.asarray(arrays["value"], np.float64)[order]),
         np.array([0, m]),
         np.array([output], np.int32),
@@ -95,6 +98,7 @@ def served(ours, found, start, model, parts=1):
     vars(ours).update({one: getattr(model, one) for one in NAMES if hasattr(model, one)})
     ours._start, ours._parts, ours._rows = start, parts, np.concatenate([rows for _, rows in found])
     trees = join([tree for tree, _ in found])
-    ours._ensemble = RawEnsemble(None, trees, len(start), False, ours.n_features_in_)
+    categorical = tuple(np.unique(trees.column[trees.set_of >= 0]).tolist())
+    ours._ensemble = RawEnsemble(None, trees, len(start), False, ours.n_features_in_, categorical)
     ours._ensemble.check()
     return ours

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ml_core.kernels.trees import part
 from ml_core.models.tree_imported import ImportedClassifier, ImportedRegressor, one_tree, served
+from ml_core.models.tree_raw import UNKNOWN
 
 LINKS = {  # LightGBM's objectives -> how raw sums become predictions
     "regression": "identity", "regression_l1": "identity", "huber": "identity", "fair": "identity",
@@ -27,7 +28,8 @@ WORD = 32  # bits of a category set's words
 def from_lightgbm(model):
     """A booster, an LGBMClassifier or LGBMRegressor, or the path of a model file -> a model of ours.
 
-    Its raw sums are the same bits. Refused: categories, linear leaves, zero as missing, other objectives.
+    Its raw sums are the same bits. Refused: categories of a frame, or above 254; linear leaves, zero as
+    missing, other objectives.
     """
     booster = model
     if isinstance(model, str | Path):
@@ -45,6 +47,8 @@ def from_lightgbm(model):
     settings = dict(one.split(":") for one in rest if ":" in one)
     if link is None or float(settings.get("sigmoid", 1)) != 1 or "sqrt" in rest:
         raise ValueError(f"objective {told.get('objective')!r} cannot be imported; {', '.join(LINKS)} can")
+    if booster.pandas_categorical:
+        raise ValueError("the model knows a frame's categories; fit it on their numbers to have it imported")
     q = told["num_tree_per_iteration"]
     found = []
     for i, one in enumerate(told["tree_info"]):
@@ -73,13 +77,9 @@ def _from_structure(root):
                 raise ValueError("linear leaves cannot be imported")
             rows.append((-1, -1, 0, 0.0, False, float(node["leaf_value"]), node.get("leaf_count", 1)))
             continue
-        if node["decision_type"] != "<=":
-            raise ValueError("a split on categories cannot be imported; only numeric columns can")
         if node["missing_type"] == "Zero":
             raise ValueError("zero_as_missing cannot be imported: fit with zeros as they are")
-        threshold = float(node["threshold"])
-        # without a missing type of its own, LightGBM reads nan as 0
-        left = node["default_left"] if node["missing_type"] == "NaN" else threshold >= 0
+        threshold, left = _question(node)
         rows.append(
             (
                 node["left_child"]["_at"],
@@ -94,7 +94,31 @@ def _from_structure(root):
     names = ("left", "right", "column", "threshold", "missing_left", "value")
     *columns, counts = map(np.array, zip(*rows, strict=True))
     arrays = dict(zip(names, columns, strict=True))
-    return arrays | {"value": arrays["value"][:, None]}, counts.astype(np.int64)
+    sets = {"sets": np.array([_set(node) for node in nodes]), "has_set": [_has_set(node) for node in nodes]}
+    return arrays | sets | {"value": arrays["value"][:, None]}, counts.astype(np.int64)
+
+
+def _has_set(node):
+    return node.get("decision_type") == "=="
+
+
+def _question(node):
+    """A node's threshold, nan where it has a set, and whether missing values go left."""
+    if _has_set(node):
+        return np.nan, False
+    threshold = float(node["threshold"])
+    # without a missing type of its own, LightGBM reads nan as 0
+    return threshold, node["default_left"] if node["missing_type"] == "NaN" else threshold >= 0
+
+
+def _set(node):
+    """The categories that go left, as bits (4,) uint64; none of a node without a set."""
+    bits = [0] * 4
+    for value in map(int, str(node["threshold"]).split("||")) if _has_set(node) else ():
+        if value >= UNKNOWN:
+            raise ValueError(f"category {value} cannot be imported: numbers up to {UNKNOWN - 1} can")
+        bits[value >> 6] |= 1 << (value & 63)
+    return np.array(bits, np.uint64)
 
 
 def to_lightgbm(model):

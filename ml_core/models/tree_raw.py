@@ -15,12 +15,13 @@ from ml_core.models.engine import kernels_for
 STEP = 6e-8  # seconds NumPy takes for a row in a tree a level
 BATCH = 1 << 20  # (row, tree) pairs walked at once
 ROWS = 4096
+UNKNOWN = 255  # the code of a category that is missing or too large
 
 
 @dataclass
 class RawEnsemble:
     """As ``Ensemble``, without bins. width: q; single: whether numbers are rounded to float32 first, as
-    scikit-learn's trees do; n_columns: d.
+    scikit-learn's trees do; n_columns: d; categorical: columns whose whole parts are codes of sets.
     """
 
     bins: None
@@ -28,6 +29,7 @@ class RawEnsemble:
     width: int = 1
     single: bool = False
     n_columns: int = 0
+    categorical: tuple = ()
 
     def __getstate__(self):
         return {name: value for name, value in vars(self).items() if name != "trees"} | {
@@ -41,7 +43,17 @@ class RawEnsemble:
 
     def check(self):
         """ValueError where a tree points outside of itself."""
-        flat.refuse(self.trees, self.n_columns, np.full(self.n_columns, 255), self.width)
+        flat.refuse(self.trees, self.n_columns, np.full(self.n_columns, UNKNOWN), self.width)
+        if not all(0 <= column < self.n_columns for column in self.categorical):
+            raise ValueError(f"categorical columns are {self.categorical}, of {self.n_columns}")
+
+    def codes(self, X):
+        """X (n, d) -> codes (n, d) uint8 of the categorical columns; UNKNOWN where there is none."""
+        codes = np.zeros(X.shape, np.uint8)
+        for column in self.categorical:
+            whole = np.trunc(X[:, column])
+            codes[:, column] = np.where((whole >= 0) & (whole < UNKNOWN), whole, UNKNOWN)
+        return codes
 
     def _read(self, X):
         return np.ascontiguousarray(X.astype(np.float32) if self.single else X, np.float64)
@@ -57,7 +69,8 @@ class RawEnsemble:
 
             def work(rows):
                 part = X[rows]
-                kernels.add_raw_values(self.trees, part, none[: len(part)], raw[rows])
+                codes = self.codes(part) if self.categorical else none[: len(part)]
+                kernels.add_raw_values(self.trees, part, codes, raw[rows])
 
             workers.each(work, workers.slices(len(X), ROWS), threads)
 
@@ -70,13 +83,14 @@ class RawEnsemble:
 
     def _reached(self, X):
         """The leaf each row of X reaches in each tree (n, t), an index among all m nodes."""
-        trees, n, t = self.trees, len(X), len(self.trees.output)
+        trees, n, t, codes = self.trees, len(X), len(self.trees.output), self.codes(X)
         node = np.tile(trees.start[:-1], n)
         row, root = np.repeat(np.arange(n), t), node.copy()
         active = np.flatnonzero(trees.left[node] + root != node)
         while len(active):
             at, first = node[active], root[active]
-            at = trees.left[at] + first + ~goes_left(trees, at, X[row[active], trees.column[at]])
+            where = row[active], trees.column[at]
+            at = trees.left[at] + first + ~goes_left(trees, at, X[where], codes[where])
             node[active] = at
             active = active[trees.left[at] + first != at]
         return node.reshape(n, t)
@@ -86,6 +100,10 @@ class RawEnsemble:
         return (self._reached(self._read(X)) - self.trees.start[:-1]).astype(np.int32)
 
 
-def goes_left(trees, at, x):
-    """Whether nodes at (k,), which have no sets, send numbers x (k,) left."""
-    return np.where(np.isnan(x), trees.missing_left[at], x <= trees.threshold[at])
+def goes_left(trees, at, x, codes):
+    """Whether nodes at (k,) send numbers x (k,) left, and where they have sets, codes (k,)."""
+    left = np.where(np.isnan(x), trees.missing_left[at], x <= trees.threshold[at])
+    some = np.flatnonzero(trees.set_of[at] >= 0)
+    if len(some):
+        left[some] = flat.in_set(trees, at[some], codes[some])
+    return left

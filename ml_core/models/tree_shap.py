@@ -63,25 +63,26 @@ def parts_of(model):
 
 @dataclass
 class Asked:
-    """Rows as a model's trees ask about them: cells (n, d), codes of bins (d,) or, for None, numbers."""
+    """Rows as a model's trees ask about them: codes (n, d) of bins (d,); for None numbers (n, d) as well."""
 
-    cells: np.ndarray
+    codes: np.ndarray
     bins: np.ndarray | None
+    numbers: np.ndarray | None = None
 
     @classmethod
     def of(cls, ensemble, X):
         """X (n, d) for the trees of an Ensemble or RawEnsemble."""
         if ensemble.bins is None:
-            return cls(X.astype(np.float32) if ensemble.single else X, None)
+            return cls(ensemble.codes(X), None, X.astype(np.float32) if ensemble.single else X)
         with ensemble.kernels(len(X)) as (kernels, _):
             return cls(ensemble.bins.codes(X, kernels), ensemble.bins.counts)
 
     def goes_left(self, tree, node):
         """Whether each row goes left at a node (n,) bool."""
-        x = self.cells[:, tree.column[node]]
+        at, column = np.full(len(self.codes), node), tree.column[node]
         if self.bins is None:
-            return tree_raw.goes_left(tree, node, x)
-        return flat.goes_left(tree, np.full(len(x), node), x, self.bins)
+            return tree_raw.goes_left(tree, at, self.numbers[:, column], self.codes[:, column])
+        return flat.goes_left(tree, at, self.codes[:, column], self.bins)
 
 
 def add_tree(tree, weight, asked, values, start):

@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 
+from ml_core.models import engine, file
 from ml_core.models.boosting import GradientBoostingClassifier, GradientBoostingRegressor
 from ml_core.models.forest import RandomForestRegressor
 from ml_core.models.tree_lightgbm import from_lightgbm, to_lightgbm
@@ -119,6 +120,44 @@ def test_there_and_back_is_the_same_model(tmp_path):
     model = GradientBoostingRegressor(max_iter=10).fit(X, y)
     to_lightgbm(model).save_model(tmp_path / "model.txt")
     assert_array_equal(from_lightgbm(tmp_path / "model.txt").predict(Q), model.predict(Q))
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_lightgbms_categories_are_served_to_the_bit(plain, monkeypatch):
+    import lightgbm
+
+    X, y = mixed()
+    settings = {"objective": "regression", "verbose": -1, "num_threads": 1, "min_data_per_group": 8}
+    theirs = lightgbm.train(settings, lightgbm.Dataset(X, y, categorical_feature=[1]), 12)
+    ours, Q = from_lightgbm(theirs), mixed(1)[0]
+    assert ours._ensemble.categorical == (1,)
+    Q[::5, 1], Q[1::5, 1], Q[2::5, 1], Q[3::5, 1] = 64, -3, 1e9, 28.7
+    if plain:
+        raw = np.zeros((len(Q), 1))
+        ours._ensemble._add_plainly(Q, raw)
+        assert_array_equal(raw[:, 0], theirs.predict(Q))
+        return
+    monkeypatch.setattr(engine, "patience", lambda kernel, seconds=-1: seconds)
+    assert_array_equal(ours.predict(Q), theirs.predict(Q))
+    assert_array_equal(file.loads(file.dumps(ours)).predict(Q), theirs.predict(Q))
+    assert_allclose(
+        as_lightgbm_lists(*shap_values(ours, Q)), theirs.predict(Q, pred_contrib=True), atol=1e-12
+    )
+
+
+def test_categories_that_codes_cannot_hold_are_refused():
+    import lightgbm
+    import pandas
+
+    X, y = mixed()
+    settings = {"objective": "regression", "verbose": -1, "min_data_per_group": 8}
+    X[:, 1] += 250
+    large = lightgbm.train(settings, lightgbm.Dataset(X, y, categorical_feature=[1]), 3)
+    with pytest.raises(ValueError, match=r"category \d+ cannot be imported: numbers up to 254 can"):
+        from_lightgbm(large)
+    frame = pandas.DataFrame({"a": pandas.Categorical(np.where(y > 0.6, "yes", "no"))})
+    with pytest.raises(ValueError, match="the model knows a frame's categories"):
+        from_lightgbm(lightgbm.train(settings, lightgbm.Dataset(frame, y), 2))
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
