@@ -18,9 +18,11 @@ from ml_core.models.ensemble import Ensemble
 FORMAT = 1
 
 
-def save(ensemble, path, about=None):
-    """Write an ensemble, and a dict ``about`` it that JSON can hold, to ``path``; it appears whole or not."""
-    path = Path(path)
+def save(trees, path, about=None):
+    """Write an ensemble, or that of a fitted forest or boosting, to ``path``, with what JSON can hold of
+    ``about`` it; it appears whole or not.
+    """
+    path, ensemble = Path(path), getattr(trees, "_ensemble", trees)
     sizes = np.array([len(edges) for edges in ensemble.bins.edges], np.int64)
     arrays = dict(ensemble.trees._asdict()) | {
         "edges": np.concatenate([*ensemble.bins.edges, np.empty(0)]),

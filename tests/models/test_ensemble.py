@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from random_trees import some_trees
+from sklearn.datasets import load_iris
 
 from ml_core.kernels import compiled, plain
 from ml_core.models import trees_file
 from ml_core.models.binning import Bins
 from ml_core.models.ensemble import Ensemble
+from ml_core.models.forest import RandomForestClassifier
 
 
 def learned(seed=0, n=500, d=4):
@@ -75,6 +77,15 @@ def test_a_file_keeps_every_bit_and_what_was_said_of_it(tmp_path):
     assert about == {"loss": "poisson"} and [path.name for path in tmp_path.iterdir()] == ["trees"]
     trees_file.save(loaded, tmp_path / "again", about)
     assert (tmp_path / "trees").read_bytes() == (tmp_path / "again").read_bytes()
+
+
+def test_a_fitted_forest_is_written_as_its_trees(tmp_path):
+    X, y = load_iris(return_X_y=True)
+    forest = RandomForestClassifier(5, random_state=0).fit(X, y)
+    trees_file.save(forest, tmp_path / "trees")
+    raw = np.zeros((len(X), 3))
+    trees_file.load(tmp_path / "trees")[0].add(X, raw)
+    assert_array_equal(raw / 5, forest.predict_proba(X))
 
 
 @pytest.mark.parametrize("name", ["column", "left", "set_of", "output", "start", "value", "sets"])

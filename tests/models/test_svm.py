@@ -8,13 +8,13 @@ import sys
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scaled import scaled
 from scipy.sparse import csr_matrix
 from sklearn import svm as sklearn_svm
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.estimator_checks import check_estimator
+from toys import scaled
 
 from ml_core.models.linear_svm import LinearSVC, LinearSVR
 from ml_core.models.svm import SVC, NuSVC

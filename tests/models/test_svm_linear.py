@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scaled import scaled
 from scipy.sparse import csr_matrix
 from sklearn import svm as sklearn_svm
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from toys import scaled
 
 from ml_core.models.linear_svm import LinearSVC, LinearSVR
 

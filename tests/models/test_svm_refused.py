@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from scaled import scaled
 from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.datasets import load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from toys import scaled
 
 from ml_core.models.linear_svm import LinearSVC, LinearSVR
 from ml_core.models.svm import SVC, NuSVC
