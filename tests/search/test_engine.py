@@ -4,9 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
+from problems import Counting, Many, classification, frame_of, regression, search
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.cluster import KMeans
-from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
@@ -16,61 +17,11 @@ from ml_core.features.columns import Columns
 from ml_core.features.passthrough import Passthrough
 from ml_core.search import engine, subject
 from ml_core.search.asha import ASHA
-from ml_core.search.budget import Budget
 from ml_core.search.folds import Folds
-from ml_core.search.grid import Grid
 from ml_core.search.local import Local
 from ml_core.search.problem import Problem, Result
 from ml_core.search.space import parse
 from ml_core.search.units import planned
-
-
-class Many(Ridge):
-    """Ridge with a score_many that counts its calls; ``broken`` says how it fails."""
-
-    calls = []
-
-    def __init__(self, alpha=1.0, broken=None):
-        super().__init__(alpha=alpha)
-        self.broken = broken
-
-    def fit(self, X, y):
-        if self.alpha == 13:
-            raise ValueError("alpha is unlucky")
-        return super().fit(X, y)
-
-    def score_many(self, X, y, candidates, folds, scorer):
-        Many.calls.append((len(candidates), len(folds)))
-        if self.broken:
-            raise RuntimeError("cannot")
-        scores = np.full((len(candidates), len(folds)), np.nan)
-        for i, candidate in enumerate(candidates):
-            for j, (train, test) in enumerate(folds):
-                if candidate.get("alpha") != 13:
-                    one = Ridge(**candidate).fit(X[train], y[train])
-                    scores[i, j] = one.score(X[test], y[test])
-        return scores
-
-
-def frame_of(X):
-    return pl.DataFrame({f"x{j}": X[:, j] for j in range(X.shape[1])})
-
-
-def regression(estimator, features=None, n=120):
-    X, y = load_diabetes(return_X_y=True)
-    X, y = frame_of(X[:n]), y[:n]
-    return Problem(X, y, features or Columns(), estimator, Folds("kfold", 3).pairs(n), "r2")
-
-
-def classification(estimator, n=150, scorer="roc_auc"):
-    X, y = load_breast_cancer(return_X_y=True)
-    X, y = frame_of(X[:n, :6]), np.array(["bad", "good"], dtype=object)[y[:n]]
-    pairs = Folds(n=3).pairs(n, y, "classification")
-    return Problem(X, y, Columns(), estimator, pairs, scorer)
-
-
-def search(problem, space, **more):
-    return engine.search(problem, parse(space), Grid(5), **more)
 
 
 @pytest.mark.parametrize("estimator", [Ridge(), Many()], ids=["one fit at a time", "score_many"])
@@ -98,38 +49,6 @@ def test_classes_keep_their_labels():
     assert_allclose(trials.mean, twin.fit(problem.X, problem.y).cv_results_["mean_test_score"], rtol=1e-12)
 
 
-def test_score_many_is_asked_once_a_fold_and_once_in_all_where_features_learn_nothing():
-    Many.calls.clear()
-    search(regression(Many()), {"alpha": [1, 2]})
-    assert Many.calls == [(2, 1)] * 3
-    Many.calls.clear()
-    search(regression(Many(), Passthrough()), {"alpha": [1, 2]})
-    assert Many.calls == [(2, 3)]
-
-
-class Counting(TransformerMixin, BaseEstimator):
-    """Remembers which rows it was fitted on."""
-
-    seen = []
-
-    def fit(self, X, y=None):
-        Counting.seen.append(X["row"].to_list())
-        return self
-
-    def transform(self, X):
-        return X.to_numpy().astype(float)
-
-
-@pytest.mark.parametrize("estimator", [Ridge(), Many()])
-def test_features_are_fitted_once_a_fold_on_its_training_rows(estimator):
-    Counting.seen.clear()
-    problem = regression(estimator)
-    X = problem.X.with_columns(row=pl.int_range(len(problem.X)))
-    problem = Problem(X, problem.y, Counting(), estimator, problem.folds, "r2")
-    search(problem, {"alpha": [1, 2, 3]})
-    assert sorted(Counting.seen) == sorted(train.tolist() for train, _ in problem.folds)
-
-
 def test_features_are_fitted_once_a_fold_and_share_in_however_many_waves():
     Counting.seen.clear()
     problem = regression(None)
@@ -142,45 +61,12 @@ def test_features_are_fitted_once_a_fold_and_share_in_however_many_waves():
     assert sizes == [9] * 3 + [27] * 3 + [80] * 3
 
 
-@pytest.mark.parametrize(("budget", "kept"), [(None, 0), (Budget(patience=90), 3)])
-def test_features_are_kept_only_where_a_second_batch_may_need_them(budget, kept):
-    Counting.seen.clear()
-    problem = regression(Many())
-    X = problem.X.with_columns(row=pl.int_range(len(problem.X)))
-    problem = Problem(X, problem.y, Counting(), Many(), problem.folds, "r2")
-    trials = search(problem, {"alpha": [*range(14, 60)]}, budget=budget)  # over two pieces of a budget
-    assert len(trials.candidates) == 46 and len(Counting.seen) == 3 and len(problem.kept.made) == kept
-
-
 @pytest.mark.parametrize("estimator", [Many(), Many(broken=True)], ids=["nan", "raises"])
 def test_a_candidate_that_fails_is_a_row_with_its_error(estimator):
     trials = search(regression(estimator), {"alpha": [13, 1]})
     assert np.isnan(trials.scores[0]).all() and np.isnan(trials.mean[0])
     assert trials.errors == ["ValueError: alpha is unlucky", None]
     assert trials.best == 1 and trials.failures() == [("ValueError: alpha is unlucky", 1)]
-
-
-class Fragile(TransformerMixin, BaseEstimator):
-    """Cannot be fitted on rows that lack the first one."""
-
-    def fit(self, X, y=None):
-        if X["row"].min() > 0:
-            raise KeyError("the first row")
-        return self
-
-    def transform(self, X):
-        return X.to_numpy().astype(float)
-
-
-@pytest.mark.parametrize("estimator", [Ridge(), Many()])
-def test_features_that_fail_on_a_fold_fail_that_fold_only(estimator):
-    problem = regression(estimator)
-    X = problem.X.with_columns(row=pl.int_range(len(problem.X)))
-    problem = Problem(X, problem.y, Fragile(), estimator, problem.folds, "r2")
-    trials = search(problem, {"alpha": [1, 2]})
-    broken = [0 in test for _, test in problem.folds]
-    assert_array_equal(np.isnan(trials.scores), [broken, broken])
-    assert trials.best is None and trials.errors == ["KeyError: 'the first row'"] * 2
 
 
 class Sleepy(RegressorMixin, BaseEstimator):
@@ -237,28 +123,6 @@ def test_other_engines_fit_in():
     trials = search(regression(Ridge()), {"alpha": [1, 5]}, engine=elsewhere)
     assert trials.scores.tolist() == [[1, 2, 3], [5, 10, 15]] and trials.best == 1
     assert trials.seconds.tolist() == [[0.5] * 3] * 2
-
-
-class Narrowing:
-    """Two batches: both on half of the rows, then the better one on all."""
-
-    def batches(self, space, rng):
-        candidates = space.grid(2)
-        scores = yield candidates, 0.5
-        yield [candidates[int(np.argmax(scores))]], 1.0
-
-
-def test_a_strategy_may_ask_for_a_share_of_the_rows():
-    Counting.seen.clear()
-    problem = regression(Ridge())
-    X = problem.X.with_columns(row=pl.int_range(len(problem.X)))
-    problem = Problem(X, problem.y, Counting(), Ridge(), problem.folds, "r2")
-    trials = engine.search(problem, parse({"alpha": [0.1, 1e6]}), Narrowing())
-    assert trials.shares.tolist() == [0.5, 0.5, 1.0] and trials.best == 2
-    assert trials.candidates[2] == {"alpha": 0.1}
-    assert [len(rows) for rows in Counting.seen] == [40] * 3 + [80] * 3
-    for few in Counting.seen[:3]:
-        assert sum(set(few) < set(train.tolist()) for train, _ in problem.folds) == 1
 
 
 def test_a_strategy_without_candidates_is_refused():
@@ -347,17 +211,6 @@ def test_open_seeds_are_closed_and_given_ones_kept():
     assert subject.seeded(RandomForestClassifier(random_state=7)).random_state == 7
     nested = Pipeline([("model", RandomForestClassifier())])
     assert subject.seeded(nested)["model"].random_state == 0 and nested["model"].random_state is None
-
-
-def test_features_are_made_ready_for_table_and_model():
-    kinds = {"x": "numeric"}
-    features = Columns()
-    assert subject.ready(features, kinds, Ridge()).get_params()["sparse"] == "auto"
-    assert subject.ready(features, kinds, Sleepy()).get_params()["sparse"] is False
-    assert subject.ready(features, kinds, Ridge()).kinds == kinds and features.kinds is None
-    assert isinstance(subject.ready("passthrough", kinds, Ridge()), Passthrough)
-    with pytest.raises(ValueError, match="features: got int, must be a transformer"):
-        subject.ready(3, kinds, Ridge())
 
 
 def test_a_problem_of_one_candidate_and_no_space_works():
