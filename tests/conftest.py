@@ -12,8 +12,8 @@ settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
 
 
-# Tests of these folders share kernels: two processes that need one at once compile it twice.
-COMPILED = ("tests/kernels/", "tests/models/", "tests/search/")
+# These tests share kernels: two processes that need one at once compile it twice.
+COMPILED = ("tests/kernels/", "tests/models/", "tests/search/", "tests/test_docs.py::test_every_python_block")
 # Tests of one of these files run in one process: they share a standing Airflow, or serve on one port.
 TOGETHER = (*COMPILED, "tests/dags/", "tests/test_docs.py")
 
