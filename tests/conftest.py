@@ -25,7 +25,7 @@ def pytest_xdist_make_scheduler(config, log):
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            if nodeid.startswith(COMPILED) and config.option.numprocesses <= 2:
+            if nodeid.startswith(COMPILED) and (config.option.numprocesses or 1) <= 2:
                 return "compiled"
             return nodeid.split("::")[0] if nodeid.startswith(TOGETHER) else nodeid
 

@@ -77,13 +77,8 @@ def search(hist, node, job):
     if len(job.parts) > 1 and len(hist) > SERIAL:
         search_together(hist, job.nodes[node : node + 1], job.rules, job.found, len(job.parts))
         return
-    spare, found, none, leaf, rules = (
-        (job.whole, job.real),
-        job.found,
-        hist[:0],
-        job.nodes[node],
-        job.rules[0],
-    )
+    leaf, rules, found = job.nodes[node], job.rules[0], job.found
+    spare, none = (job.whole, job.real), hist[:0]
     for j in range(len(found)):
         search_column(found[j], hist, none, leaf, rules, spare)
 

@@ -1,8 +1,10 @@
 """Problems on tables of scikit-learn, and a model that counts how it is asked."""
 
+import warnings
+
 import numpy as np
 import polars as pl
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.linear_model import Ridge
 
@@ -39,6 +41,20 @@ class Many(Ridge):
                     one = Ridge(**candidate).fit(X[train], y[train])
                     scores[i, j] = one.score(X[test], y[test])
         return scores
+
+
+class Sleepy(RegressorMixin, BaseEstimator):
+    """Scores what it is told; warns."""
+
+    def __init__(self, value=0.0):
+        self.value = value
+
+    def fit(self, X, y):
+        warnings.warn("tired", UserWarning, stacklevel=1)
+        return self
+
+    def score(self, X, y):
+        return self.value
 
 
 def frame_of(X):

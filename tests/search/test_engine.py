@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from problems import Counting, Many, classification, frame_of, regression, search
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from problems import Counting, Many, Sleepy, classification, frame_of, regression, search
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
@@ -67,20 +67,6 @@ def test_a_candidate_that_fails_is_a_row_with_its_error(estimator):
     assert np.isnan(trials.scores[0]).all() and np.isnan(trials.mean[0])
     assert trials.errors == ["ValueError: alpha is unlucky", None]
     assert trials.best == 1 and trials.failures() == [("ValueError: alpha is unlucky", 1)]
-
-
-class Sleepy(RegressorMixin, BaseEstimator):
-    """Scores what it is told; warns."""
-
-    def __init__(self, value=0.0):
-        self.value = value
-
-    def fit(self, X, y):
-        warnings.warn("tired", UserWarning, stacklevel=1)
-        return self
-
-    def score(self, X, y):
-        return self.value
 
 
 def sleepy(values, **more):

@@ -1,13 +1,11 @@
 """Features within a search: fitted once a fold on its own rows, kept while needed, failing alone."""
 
-import warnings
-
 import numpy as np
 import polars as pl
 import pytest
 from numpy.testing import assert_array_equal
-from problems import Counting, Many, regression, search
-from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
+from problems import Counting, Many, Sleepy, regression, search
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.linear_model import Ridge
 
 from ml_core.features.columns import Columns
@@ -68,20 +66,6 @@ def test_features_that_fail_on_a_fold_fail_that_fold_only(estimator):
     broken = [0 in test for _, test in problem.folds]
     assert_array_equal(np.isnan(trials.scores), [broken, broken])
     assert trials.best is None and trials.errors == ["KeyError: 'the first row'"] * 2
-
-
-class Sleepy(RegressorMixin, BaseEstimator):
-    """Scores what it is told; warns."""
-
-    def __init__(self, value=0.0):
-        self.value = value
-
-    def fit(self, X, y):
-        warnings.warn("tired", UserWarning, stacklevel=1)
-        return self
-
-    def score(self, X, y):
-        return self.value
 
 
 class Narrowing:
