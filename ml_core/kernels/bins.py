@@ -23,13 +23,14 @@ def fair_share(mass, most):
     """The share t of a bin, so that ``most`` bins hold all when no value counts for more than t; mass (k,),
     k > most.
     """
-    share = np.inf
-    while True:
+    share = mass.sum() / most
+    while mass.max() > share:
         heavy = mass > share
         fairer = mass[~heavy].sum() / max(1, most - np.count_nonzero(heavy))
         if fairer >= share:
             return share
         share = fairer
+    return share
 
 
 def cut_points(values, mass, most):

@@ -8,14 +8,15 @@ import numpy as np
 
 from ml_core.kernels.bundle import bundle
 from ml_core.kernels.encode import encode, turn
-from ml_core.kernels.grow import add_leaves, grow
+from ml_core.kernels.grow import grow
 from ml_core.kernels.losses import mass, pack, pack_roughly, settle_leaves, slopes, softmax_slopes
-from ml_core.kernels.walk import add_few_values, add_raw_values, add_values, leaves
+from ml_core.kernels.partition import restore
+from ml_core.kernels.walk import add_few_values, add_leaves, add_raw_values, add_values, leaves
 
 __all__ = [
     "add_few_values", "add_leaves", "add_raw_values", "add_values", "bundle", "encode", "grow", "grower",
-    "leaves", "mass", "pack", "pack_roughly", "settle_leaves", "slopes", "softmax_slopes", "threads",
-    "together", "turn",
+    "leaves", "mass", "pack", "pack_roughly", "restore", "settle_leaves", "slopes", "softmax_slopes",
+    "threads", "together", "turn",
 ]  # fmt: skip
 
 

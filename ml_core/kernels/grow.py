@@ -6,17 +6,14 @@ child.
 """
 
 import numpy as np
-from numba import prange
 
 from ml_core.kernels import hist as histograms
 from ml_core.kernels.formulas_jit import value_of
 from ml_core.kernels.jit import inner, jit
 from ml_core.kernels.partition import count_left, goes_left, partition, parts_enough
 from ml_core.kernels.records import NONE
-from ml_core.kernels.search import forget, pick, search, search_column
+from ml_core.kernels.search import allow, forget, pick, search, search_column
 from ml_core.kernels.split import penalty, sums
-
-ROWS = 1 << 15  # of raw that a thread adds to at a time: they stay in its second-level cache
 
 
 @inner(inline="always", _nrt=False)
@@ -26,23 +23,24 @@ def rows_of(node, job):
 
 
 @inner(_nrt=False)
-def build(slot, node, job):
-    """job.hists[slot] = the histogram of a node's rows."""
-    rows, hist, shift = rows_of(node, job), job.hists[slot], job.rules[0].shift
-    if len(job.parts) == 1 or len(rows) * len(job.columns) < histograms.SERIAL:
-        hist[:] = 0
-        histograms.add_rows(hist, job.codes, job.packed, rows, shift)
-    else:
+def add_up(hist, node, job):
+    """hist (s,) = the histogram of a node's rows -> 0; or how many of job.parts it is the sum of, still to be
+    made.
+    """
+    rows, shift = rows_of(node, job), job.rules[0].shift
+    if len(job.parts) > 1 and len(rows) * len(job.columns) >= histograms.SERIAL:
         histograms.add_rows_together(job.parts, job.codes, job.packed, rows, shift)
-        histograms.gather(hist, job.parts)
+        return len(job.parts)
+    hist[:] = 0
+    histograms.add_rows(hist, job.codes, job.packed, rows, shift)
+    return 0
 
 
 @inner(_nrt=False)
-def consider(node, slot, job):
-    """Find the best split of a node with its histogram in ``slot``; its column is NONE if there is none."""
-    hist, counts, record = job.hists[slot], job.counts, job.nodes[node]
-    search(hist, node, job)
-    pick(hist, record, job)
+def settle(node, hist, found, job):
+    """Enter a node's best split by its histogram and found (d,); its column is NONE if there is none."""
+    counts, record = job.counts, job.nodes[node]
+    pick(hist, record, found, job)
     # hessians bound the rows on each side only loosely: count them, and where they are too few, find what
     # this column really offers
     while record.column != NONE and record.sure == 1:
@@ -55,8 +53,16 @@ def consider(node, slot, job):
         if min(left, len(rows) - left) >= least:
             return
         spare = job.whole, job.real
-        search_column(job.found[record.column], hist, counts, record, job.rules[0], spare)
-        pick(hist, record, job)
+        search_column(found[record.column], hist, counts, record, job.rules[0], spare)
+        pick(hist, record, found, job)
+
+
+@inner(_nrt=False)
+def consider(node, hist, waiting, job):
+    """Find a node's best split from its histogram, in hist (s,) or ``waiting`` in so many of job.parts."""
+    allow_columns(node, job.found, job)
+    search((job.parts[:waiting], hist, hist[:0]), (node, node), job)
+    settle(node, hist, job.found, job)
 
 
 @inner(_nrt=False)
@@ -90,10 +96,10 @@ def divide(node, at, job):
     table = job.table
     for code in range(256):
         table[code] = goes_left(parent.bits, code)
-    rows, spare, column = job.rows[start:stop], job.spare[start:stop], job.columns[parent.column]
+    rows, column = job.rows[start:stop], job.columns[parent.column]
     if rules.h_least == 0:  # an empty bin may hold rows, of no weight
         recall(parent.unseen, rows, column)
-    n_left = partition(rows, spare, column, table, len(job.parts))
+    n_left = partition(rows, job.spare, column, table, len(job.parts))
     if 2 * n_left >= parent.rows and any_bit(parent.unseen):
         for word in range(4):  # what no row here can tell goes with the majority
             parent.bits[word] |= parent.unseen[word]
@@ -133,6 +139,29 @@ def smaller(node, nodes):
 
 
 @inner(_nrt=False)
+def allow_columns(node, found, job):
+    """Mark in found (d,) where a node may split: nowhere, if it is not worth it."""
+    if may_split(node, job):
+        allow(node, found, job)
+        return
+    for j in range(len(found)):
+        found[j].allowed = False
+
+
+@inner(_nrt=False)
+def consider_both(small, big, hists, job):
+    """Histograms and best splits of a node's two children; hists: of the smaller, made here from its rows,
+    and of the larger, the parent's so far.
+    """
+    waiting = add_up(hists[0], small, job)
+    allow_columns(small, job.found, job)
+    allow_columns(big, job.twins, job)
+    search((job.parts[:waiting], *hists), (small, big), job)
+    settle(small, hists[0], job.found, job)
+    settle(big, hists[1], job.twins, job)
+
+
+@inner(_nrt=False)
 def consider_children(node, free, job):
     """Histograms and best splits of a divided node's children; ``free`` is the stack of unused slots.
 
@@ -148,19 +177,18 @@ def consider_children(node, free, job):
         give(free, slot)
         return
     mine = take(free)
-    if may_split(small, job) or slot != NONE:
-        build(mine if mine != NONE else spare, small, job)
+    own = hists[mine if mine != NONE else spare]
     if slot != NONE:
-        histograms.subtract(hists[slot], hists[mine if mine != NONE else spare])
-    for child, own in ((small, mine), (big, slot)):
-        if may_split(child, job):
-            if child == big and slot == NONE:
-                build(spare, big, job)
-            consider(child, own if own != NONE else spare, job)
+        consider_both(small, big, (own, hists[slot]), job)
+    else:
+        if may_split(small, job):
+            consider(small, own, add_up(own, small, job), job)
+        consider(big, hists[spare], add_up(hists[spare], big, job), job)
+    for child, kept in ((small, mine), (big, slot)):
         if nodes[child].column == NONE:
-            give(free, own)
+            give(free, kept)
         else:
-            nodes[child].slot = own
+            nodes[child].slot = kept
 
 
 @inner(_nrt=False)
@@ -203,14 +231,17 @@ def begin(free, job):
     forget(root)
     root.start, root.rows, root.depth, root.slot = 0, len(job.rows), 0, slot
     root.l2, root.low, root.high = rules.l2, -np.inf, np.inf
-    build(slot, first, job)
+    hist, width = job.hists[slot], 1 << rules.shift
+    waiting = add_up(hist, first, job)
+    if waiting:
+        histograms.gather(hist[:width], job.parts, 0)
     root.total = 0
-    for i in range(1 << rules.shift):  # every bundle holds each row once
-        root.total += job.hists[slot, i]
+    for i in range(width):  # every bundle holds each row once
+        root.total += hist[i]
     G, H = sums(root.total, rules)
     root.value = value_of(G, H, rules.l1, rules.l2)
     if may_split(first, job):
-        consider(first, slot, job)
+        consider(first, hist, waiting, job)
 
 
 @jit(_nrt=False)
@@ -243,36 +274,3 @@ def grow(job):
                 queue[n_open] = child
                 n_open += 1
     return 2 * n_leaves - 1
-
-
-@inner(_nrt=False)
-def below(rows, row):
-    """How many of rows (k,), ascending, are below ``row``."""
-    low, high = 0, len(rows)
-    while low < high:
-        middle = (low + high) // 2
-        if rows[middle] < row:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@inner(_nrt=False)
-def add_within(raw, rows, nodes, values, stretch):
-    """As ``add_leaves``, to those of raw in a stretch (first, last) alone."""
-    for node in range(len(nodes)):
-        if nodes[node].left == 0:
-            own = rows[nodes[node].start : nodes[node].start + nodes[node].rows]
-            for i in range(below(own, stretch[0]), below(own, stretch[1])):
-                raw[own[i]] += values[node]
-
-
-@jit(parallel=True, _nrt=True)
-def add_leaves(raw, rows, nodes, n_nodes, values):
-    """raw (n,)[rows of each leaf] += values (m,): the training rows' share of a new tree, which needs no
-    walk. Rows are all n, ascending in a leaf: each stretch of raw stays in cache while all leaves add to it.
-    """
-    n = len(raw)
-    for block in prange((n + ROWS - 1) // ROWS):
-        add_within(raw, rows, nodes[:n_nodes], values, (block * ROWS, min(block * ROWS + ROWS, n)))

@@ -52,12 +52,13 @@ def add_rows(hist, codes, packed, rows, shift):
 
 @jit(parallel=True, _nrt=True)
 def add_rows_together(parts, codes, packed, rows, shift):
-    """parts (threads, s): part t becomes the histogram of the t-th share of rows."""
-    n_parts = len(parts)
+    """parts, as ``records.new_parts``: part t becomes the histogram of the t-th share of rows."""
+    n_parts, s = len(parts), codes.shape[1] << shift
     for t in prange(n_parts):
-        parts[t] = 0
+        own = parts[t, :s]
+        own[:] = 0
         first, last = t * len(rows) // n_parts, (t + 1) * len(rows) // n_parts
-        add_rows(parts[t], codes, packed, rows[first:last], shift)
+        add_rows(own, codes, packed, rows[first:last], shift)
 
 
 @jit(_nrt=False)
@@ -104,13 +105,13 @@ def column_sums(hist, column, total, room):
 
 
 @jit(_nrt=False)
-def gather(hist, parts):
-    """hist (s,) = sum of parts (threads, s)."""
+def gather(hist, parts, first):
+    """hist (k,) = sum of parts, as ``records.new_parts``, from ``first`` on."""
     for i in range(len(hist)):
-        hist[i] = parts[0, i]
+        hist[i] = parts[0, first + i]
     for t in range(1, len(parts)):
         for i in range(len(hist)):
-            hist[i] += parts[t, i]
+            hist[i] += parts[t, first + i]
 
 
 @jit(_nrt=False)

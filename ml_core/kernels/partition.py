@@ -10,7 +10,7 @@ from ml_core.kernels.prefetch import prefetch
 
 AHEAD = 48  # rows: a column's bytes are one apart, so many rows share a cache line
 GLANCE, GLANCES = 64, 8  # rows looked at between two questions whether they are enough, and questions asked
-SERIAL = 1 << 14  # rows below which starting threads costs more than they bring
+SERIAL = 1 << 13  # rows below which starting threads costs more than they bring
 
 
 @inner(inline="always", _nrt=False)
@@ -42,6 +42,13 @@ def count_left(counts, bits):
     return count
 
 
+@jit(parallel=True)
+def restore(rows):
+    """rows (n,) uint32 = 0 .. n - 1, as they are before a tree parts them."""
+    for i in prange(len(rows)):
+        rows[i] = i
+
+
 @inner(_nrt=False)
 def part(rows, lefts, rights, column, table):
     """Write rows to lefts or rights -> number of lefts; no branch, since which way a row goes cannot be
@@ -60,47 +67,93 @@ def part(rows, lefts, rights, column, table):
 
 
 @inner(_nrt=False)
-def move(start, source, first, count):
-    """start (count,) or longer = source[first : first + count], in rising order, since they may overlap."""
-    for i in range(count):
-        start[i] = source[first + i]
+def part_down(rows, lefts, rights, column, table):
+    """As ``part``, from the last row down: lefts and rights (k,) fill from their ends."""
+    n, last = np.uint64(len(rows)), np.uint64(len(rows) - 1)
+    to_left, to_right = last, last
+    for k in range(len(rows)):
+        i = last - np.uint64(k)
+        prefetch(column, np.int64(rows[max(np.int64(i) - AHEAD, 0)]))
+        row = rows[i]
+        left = np.uint64(table[column[row]])
+        lefts[to_left] = row
+        rights[to_right] = row
+        to_left -= left
+        to_right -= np.uint64(1) - left
+    return np.int64(n) - np.int64(to_left + np.uint64(1))
+
+
+@inner(_nrt=False)
+def part_apart(rows, spare, column, table):
+    """As ``part``, lefts from the start of spare (k,), rights from its end down."""
+    n_left, last = np.uint64(0), len(rows) - 1
+    to_right = np.uint64(last)
+    for i in range(len(rows)):
+        prefetch(column, np.int64(rows[min(i + AHEAD, last)]))
+        row = rows[i]
+        left = np.uint64(table[column[row]])
+        spare[n_left] = row
+        spare[to_right] = row
+        n_left += left
+        to_right -= np.uint64(1) - left
+    return np.int64(n_left)
+
+
+@inner(_nrt=False)
+def move(start, source):
+    """start (k,) or longer = source (k,)."""
+    for i in range(len(source)):
+        start[i] = source[i]
+
+
+@inner(_nrt=False)
+def move_turned(start, source):
+    """start (k,) or longer = source (k,), last first."""
+    last = len(source) - 1
+    for i in range(len(source)):
+        start[i] = source[last - i]
 
 
 @jit(_nrt=False)
 def partition(rows, spare, column, table, n_threads):
-    """rows (k,) uint32 reordered, lefts first; table (256,) uint8 tells which codes go left -> number of
-    lefts.
+    """rows (k,) uint32 reordered, lefts first; spare (k,) or longer: room; table (256,) uint8 tells which
+    codes go left -> number of lefts.
     """
     if len(rows) < SERIAL or n_threads == 1:
         n_left = part(rows, rows, spare, column, table)
-        move(rows[n_left:], spare, 0, len(rows) - n_left)
+        move(rows[n_left:], spare[: len(rows) - n_left])
         return n_left
     return partition_together(rows, spare, column, table, n_threads)
 
 
 @inner(parallel=True, _nrt=True)
 def partition_together(rows, spare, column, table, n_parts):
-    """As ``partition``, each thread a share: in its own stretch first, then moved to the common place."""
-    n = len(rows)
+    """As ``partition``, each thread a share. The first one's lefts and the last one's rights are in place at
+    once; all others wait in spare until it is known how many come before them: each thread's in a place that
+    is always its own, since what another one has written would come from its cache.
+    """
+    n, end, each = len(rows), n_parts - 1, len(spare) // n_parts
+    fits = n <= n_parts * each
     lefts = np.zeros(n_parts, np.int64)
     for t in prange(n_parts):
         first, last = t * n // n_parts, (t + 1) * n // n_parts
-        lefts[t] = part(rows[first:last], rows[first:last], spare[first:last], column, table)
-    n_left = 0
-    for t in range(n_parts):
-        n_left += lefts[t]
-    at = lefts[0]
-    for t in range(
-        1, n_parts
-    ):  # lefts only ever move down, and below them lie rights already copied to spare
-        first = t * n // n_parts
-        move(rows[at:], rows, first, lefts[t])
-        at += lefts[t]
+        own, room = rows[first:last], spare[t * each if fits else first :][: last - first]
+        if t == 0:
+            lefts[t] = part(own, own, room, column, table)
+        elif t == end:
+            lefts[t] = part_down(own, room, own, column, table)
+        else:
+            lefts[t] = part_apart(own, room, column, table)
+    n_left = lefts.sum()
     for t in prange(n_parts):
         first, last = t * n // n_parts, (t + 1) * n // n_parts
-        count = last - first - lefts[t]
-        begin = n_left + first
-        for before in range(t):
-            begin -= lefts[before]
-        move(rows[begin:], spare, first, count)
+        before, mine = lefts[:t].sum(), lefts[t]
+        rights, room = rows[n_left + first - before :], spare[t * each if fits else first :][: last - first]
+        if t == 0:
+            move(rights, room[: len(room) - mine])
+        elif t == end:
+            move(rows[before:], room[len(room) - mine :])
+        else:
+            move(rows[before:], room[:mine])
+            move_turned(rights, room[mine:])
     return n_left

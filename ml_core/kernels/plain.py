@@ -19,7 +19,8 @@ from ml_core.kernels.trees import add_raw_values, add_values, leaves
 
 __all__ = [
     "add_leaves", "add_raw_values", "add_values", "bundle", "encode", "grow", "grower", "leaves", "mass",
-    "pack", "pack_roughly", "settle_leaves", "slopes", "softmax_slopes", "threads", "together", "turn",
+    "pack", "pack_roughly", "restore", "settle_leaves", "slopes", "softmax_slopes", "threads", "together",
+    "turn",
 ]  # fmt: skip
 
 
@@ -37,6 +38,11 @@ def together():
 def turn(codes, columns):
     """columns (d, n) = codes (n, d) turned."""
     columns[:] = codes.T
+
+
+def restore(rows):
+    """rows (n,) uint32 = 0 .. n - 1."""
+    rows[:] = np.arange(len(rows), dtype=np.uint32)
 
 
 def bundle(codes, columns, found):

@@ -7,7 +7,7 @@ import numpy as np
 from numba import prange
 
 from ml_core.kernels.formulas_jit import bounded_score, mix, score_of
-from ml_core.kernels.hist import column_sums
+from ml_core.kernels.hist import column_sums, gather, subtract
 from ml_core.kernels.jit import inner
 from ml_core.kernels.records import NONE
 from ml_core.kernels.split import best_cut, best_set, only_cut, sums
@@ -16,9 +16,11 @@ SERIAL = 1000  # bins below which starting threads costs more than they bring
 
 
 @inner(_nrt=False)
-def allow(node, job):
-    """Mark the columns a node may split on: those of its interaction groups, a random max_columns of them."""
-    rules, found, groups = job.rules[0], job.found, job.groups
+def allow(node, found, job):
+    """Mark in found (d,) the columns a node may split on: those of its interaction groups, a random
+    max_columns of them.
+    """
+    rules, groups = job.rules[0], job.groups
     d, words = groups.shape
     usable, k = job.lists[2], 0
     for j in range(d):
@@ -59,28 +61,53 @@ def search_column(column, hist, counts, leaf, rules, spare):
     column.gain, column.cut, column.missing, column.total, column.sure = best
 
 
+@inner(_nrt=False)
+def search_share(turn, added, leaves, rules, finds, spare):
+    """What ``search`` does, for the t-th of so many shares of the bundles and for their columns.
+
+    A share lies together and stays with one thread through all of a tree: what another one has written would
+    come from its cache.
+    """
+    (t, shares), (parts, hist, rest), shift = turn, added, rules.shift
+    bundles = len(hist) >> shift
+    first, last = (t * bundles // shares) << shift, ((t + 1) * bundles // shares) << shift
+    if len(parts):
+        gather(hist[first:last], parts, first)
+    if len(rest):
+        subtract(rest[first:last], hist[first:last])
+    for j in range(len(finds[0])):
+        if first <= finds[0][j].first < last:
+            search_column(finds[0][j], hist, hist[:0], leaves[0], rules, spare)
+            if len(rest):
+                search_column(finds[1][j], rest, hist[:0], leaves[1], rules, spare)
+
+
 @inner(parallel=True, _nrt=True)
-def search_together(hist, leaf, rules, found, n_parts):
-    """``search_column`` for all columns; leaf, rules: arrays of one, since a record cannot cross to
+def search_together(n_parts, added, leaves, rules, finds):
+    """``search_share`` for every thread; leaves, rules: arrays of one, since a record cannot cross to
     threads.
     """
     for t in prange(n_parts):
         spare = np.empty((4, 256), np.int64), np.empty((2, 256))
-        for j in range(t, len(found), n_parts):
-            search_column(found[j], hist, hist[:0], leaf[0], rules[0], spare)
+        pair = leaves[0][0], leaves[1][0]
+        search_share((t, n_parts), added, pair, rules[0], finds, spare)
 
 
 @inner(_nrt=False)
-def search(hist, node, job):
-    """Fill job.found for a node from its hist (s,)."""
-    allow(node, job)
-    if len(job.parts) > 1 and len(hist) > SERIAL:
-        search_together(hist, job.nodes[node : node + 1], job.rules, job.found, len(job.parts))
+def search(added, nodes, job):
+    """Fill job.found for the first of two nodes and job.twins for the second from added: (parts, the
+    first's histogram (s,), the second's).
+
+    The first's is what parts add up to, where there are any. The second's is still the parent's: what is left
+    without the first's; empty if it is not asked for.
+    """
+    n_parts, (first, second), finds = len(job.parts), nodes, (job.found, job.twins)
+    if n_parts > 1 and len(added[1]) > SERIAL:
+        leaves = job.nodes[first : first + 1], job.nodes[second : second + 1]
+        search_together(n_parts, added, leaves, job.rules, finds)
         return
-    leaf, rules, found = job.nodes[node], job.rules[0], job.found
-    spare, none = (job.whole, job.real), hist[:0]
-    for j in range(len(found)):
-        search_column(found[j], hist, none, leaf, rules, spare)
+    leaves, spare = (job.nodes[first], job.nodes[second]), (job.whole, job.real)
+    search_share((0, 1), added, leaves, job.rules[0], finds, spare)
 
 
 @inner(_nrt=False)
@@ -109,9 +136,11 @@ def first_bits(n, bits):
 
 
 @inner(_nrt=False)
-def pick(hist, node, job):
-    """Enter the best column's split into the node, the first of equals; none where it gains nothing."""
-    found, rules = job.found, job.rules[0]
+def pick(hist, node, found, job):
+    """Enter the best column's split of found (d,) into the node, the first of equals; none where it gains
+    nothing.
+    """
+    rules = job.rules[0]
     forget(node)
     j = 0
     for i in range(1, len(found)):

@@ -7,12 +7,13 @@ step of a row waits for memory, and other rows use the wait. Of a row alone the 
 import numpy as np
 from numba import prange
 
-from ml_core.kernels.encode import encode_block
+from ml_core.kernels.encode import encode_value
 from ml_core.kernels.jit import inner, jit
 from ml_core.kernels.prefetch import fetch
 from ml_core.kernels.trees import Walk
 
 ROWS = 512  # a block's codes stay in the first-level cache while all trees pass
+STRETCH = 1 << 15  # of raw that a thread adds to at a time: it stays in its second-level cache
 BYTE, COLUMN = np.uint64(0xFF), np.uint64(0xFFFFFF)
 
 
@@ -140,7 +141,7 @@ def add_few_values(walk, bins, X, raw):
     codes, at, active = np.empty((1, X.shape[1]), np.uint8), np.empty(t, np.uint64), np.empty(t, np.uint64)
     for i in range(len(X)):
         for j in range(X.shape[1]):
-            encode_block(X[i, j : j + 1], table[j], counts[j], categorical[j], codes[0, j : j + 1])
+            codes[0, j] = encode_value(X[i, j], table[j], counts[j], categorical[j])
         settle_row(walk, codes, at, active)
         for tree in range(t):
             leaf, column = np.uint64(walk.start[tree]) + at[tree], walk.output[tree]
@@ -177,3 +178,36 @@ def add_raw_values(trees, X, codes, raw):
             leaf, column = leaf_of_numbers(trees, trees.start[tree], X[i], codes[i]), trees.output[tree]
             for c in range(width):
                 raw[i, column + c] += trees.value[leaf, c]
+
+
+@inner(_nrt=False)
+def below(rows, row):
+    """How many of rows (k,), ascending, are below ``row``."""
+    low, high = 0, len(rows)
+    while low < high:
+        middle = (low + high) // 2
+        if rows[middle] < row:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@inner(_nrt=False)
+def add_within(raw, rows, nodes, values, stretch):
+    """As ``add_leaves``, to those of raw in a stretch (first, last) alone."""
+    for node in range(len(nodes)):
+        if nodes[node].left == 0:
+            own = rows[nodes[node].start : nodes[node].start + nodes[node].rows]
+            for i in range(below(own, stretch[0]), below(own, stretch[1])):
+                raw[own[i]] += values[node]
+
+
+@jit(parallel=True, _nrt=True)
+def add_leaves(raw, rows, nodes, n_nodes, values):
+    """raw (n,)[rows of each leaf] += values (m,): the training rows' share of a new tree, which needs no
+    walk. Rows are all n, ascending in a leaf: each stretch of raw stays in cache while all leaves add to it.
+    """
+    n = len(raw)
+    for block in prange((n + STRETCH - 1) // STRETCH):
+        add_within(raw, rows, nodes[:n_nodes], values, (block * STRETCH, min(block * STRETCH + STRETCH, n)))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml_core.kernels.formulas import rough_units, units
-from ml_core.kernels.records import NODE, Job, new_nodes, room_for
+from ml_core.kernels.records import NODE, Job, new_nodes, new_parts, room_for
 from ml_core.kernels.trees import Trees
 from ml_core.models.boosting_rules import most_leaves, rules_of
 from ml_core.models.ensemble import Ensemble
@@ -45,9 +45,9 @@ class Rounds:
         s = table.bundled.shape[1] << table.shift
         slots = min(leaves if model.max_leaf_nodes else 64, max(4, POOL // (8 * s))) + 1
         self.job = Job(
-            table.bundled, table.columns, np.empty(n, np.int64), rules, found,
+            table.bundled, table.columns, np.empty(n, np.int64), rules, found, found.copy(),
             *_nodes(2 * leaves - 1, groups), np.empty(n, np.uint32), np.empty(n, np.uint32),
-            np.empty((slots, s), np.int64), np.empty((threads, s), np.int64), np.empty(256, np.int64),
+            np.empty((slots, s), np.int64), new_parts(threads, s), np.empty(256, np.int64),
             *room_for(leaves, slots, d),
         )  # fmt: skip
         self.grow = self.kernels.grower(self.job)
@@ -58,7 +58,7 @@ class Rounds:
         """Rows of round ``number`` into job.rows -> the job on them."""
         n = len(self.codes)
         if self.subsample == 1:
-            self.job.rows[:] = np.arange(n, dtype=np.uint32)
+            self.kernels.restore(self.job.rows)
             return self.job
         rng = np.random.default_rng([self.seed, number])
         rows = np.sort(rng.choice(n, max(1, round(self.subsample * n)), replace=False))

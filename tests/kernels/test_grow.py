@@ -44,10 +44,10 @@ def test_a_tree_equals_its_twin_to_the_bit(seed, n, d):
     same(some_job(np.random.default_rng(seed), n, d), threads=1)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_threads_change_nothing(seed):
+@pytest.mark.parametrize(("seed", "d", "threads"), [(0, 3, 2), (1, 9, 2), (2, 9, 3), (3, 12, 5)])
+def test_threads_change_nothing(seed, d, threads):
     """40000 rows: enough for every kernel to share its work out."""
-    same(some_job(np.random.default_rng(seed), 40_000, 3, max_leaves=31), threads=2)
+    same(some_job(np.random.default_rng(seed), 40_000, d, max_leaves=31), threads)
 
 
 @pytest.mark.parametrize("n", [1, 900, 70_000])
@@ -88,12 +88,22 @@ def test_a_constant_target_stays_one_leaf():
     assert compiled.grow(job) == 1
 
 
-@pytest.mark.parametrize(("n", "threads"), [(1, 1), (1000, 1), (50_000, 2), (50_000, 3)])
-def test_partition_keeps_order(n, threads):
+@pytest.mark.parametrize("share", [0, 0.1, 0.5, 1])
+@pytest.mark.parametrize(("n", "threads"), [(1, 1), (1000, 1), (50_001, 2), (49_999, 3), (20_003, 7)])
+@pytest.mark.parametrize("more", [0, 1, 30_000])
+def test_partition_keeps_order(n, threads, share, more):
+    """more: room than rows, as for all nodes but the root."""
     rng = np.random.default_rng(n)
     column, rows = rng.integers(0, 256, n).astype(np.uint8), np.arange(n, dtype=np.uint32)
-    table = rng.integers(0, 2, 256).astype(np.uint8)
+    table = (rng.random(256) < share).astype(np.uint8)
     goes = table[column] == 1
-    n_left = partition(rows, np.empty_like(rows), column, table, threads)
+    n_left = partition(rows, np.empty(n + more, np.uint32), column, table, threads)
     assert n_left == goes.sum()
     np.testing.assert_array_equal(rows, np.concatenate([np.flatnonzero(goes), np.flatnonzero(~goes)]))
+
+
+@pytest.mark.parametrize("kernels", [plain, compiled])
+def test_rows_come_back_in_their_first_order(kernels):
+    rows = np.random.default_rng(0).permutation(30_000).astype(np.uint32)
+    kernels.restore(rows)
+    np.testing.assert_array_equal(rows, np.arange(30_000))

@@ -3,7 +3,7 @@ import pytest
 from tree_jobs import some_codes
 
 from ml_core.kernels.hist import add_rows, add_rows_together, count_rows, gather, subtract
-from ml_core.kernels.records import shift_of
+from ml_core.kernels.records import new_parts, shift_of
 
 
 def histogram_slowly(codes, packed, rows, shift):
@@ -37,9 +37,10 @@ def test_a_histogram_equals_a_loop(seed):
 def test_any_number_of_shares_gives_the_same_sums(parts):
     codes, packed, rows, shift = case(1)
     s = codes.shape[1] << shift
-    shares, hist = np.empty((parts, s), np.int64), np.empty(s, np.int64)
+    shares, hist = new_parts(parts, s), np.empty(s, np.int64)
     add_rows_together(shares, codes, packed, rows, shift)
-    gather(hist, shares)
+    gather(hist[:5], shares, 0)
+    gather(hist[5:], shares, 5)
     np.testing.assert_array_equal(hist, made(codes, packed, rows, shift))
 
 

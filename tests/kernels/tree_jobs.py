@@ -51,9 +51,9 @@ def some_job(rng, n, d, threads=1, **chosen):
     nodes, reach = records.new_nodes(2 * (int(rules["max_leaves"][0]) or n) - 1, groups.shape[1])
     slots, s = rng.choice([3, 70]), bundled.shape[1] << shift
     return records.Job(
-        bundled, columns, packed, rules, found, nodes, groups, reach,
+        bundled, columns, packed, rules, found, found.copy(), nodes, groups, reach,
         np.arange(n, dtype=np.uint32), np.empty(n, np.uint32), np.empty((slots, s), np.int64),
-        np.empty((threads, s), np.int64), np.empty(256, np.int64),
+        records.new_parts(threads, s), np.empty(256, np.int64),
         *records.room_for((len(nodes) + 1) // 2, slots, d),
     )  # fmt: skip
 
@@ -78,6 +78,6 @@ def copied(job, threads=1):
     """The same job with room of its own."""
     own = {
         name: getattr(job, name).copy()
-        for name in ("found", "nodes", "reach", "rows", "spare", "hists", "counts")
+        for name in ("found", "twins", "nodes", "reach", "rows", "spare", "hists", "counts")
     }
-    return job._replace(parts=np.empty((threads, job.parts.shape[1]), np.int64), **own)
+    return job._replace(parts=records.new_parts(threads, job.hists.shape[1]), **own)
