@@ -6,6 +6,7 @@ the top to nodes of an eighth of them, and those are spread; whether it is depen
 """
 
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 
 import numpy as np
 
@@ -159,28 +160,65 @@ def _grow(ground, seed_guide, grow):
 
 
 def _grow_large(ground, seed_guide, n_threads, grow):
-    job, rules, unit, nodes, stats = _guided_start(ground, *seed_guide)
+    start = _guided_start(ground, *seed_guide)
+    top = _grow_top(ground, start, grow)
+    waiting = np.flatnonzero(top[0]["left"] == records.OPEN)
+    order = waiting[np.argsort(-top[0]["rows"][waiting], kind="stable")]  # the largest first: none lags
+    parts = _grow_below(ground, (start, top, order), n_threads, grow)
+    unit = start[2]
+    del start  # before the copies of the whole tree
+    return Grown(*_level_by_level(*_spliced(*top, order, parts)), unit, ground.shift)
+
+
+def _grow_top(ground, start, grow):
+    """Nodes and sums of a tree down to nodes of a share of its rows, which are left OPEN."""
+    job, rules, _, nodes, stats = start
     rules["open_rows"] = max(len(job.rows) // SHARES, records.COMPACT)  # codes not copied yet
     room = records.new_room(len(job.rows), len(job.columns), rules, ground.local)
     m = grow(job, rules, nodes, stats, room)
-    top, top_sums = nodes[:m].copy(), stats[:m].copy()
     rules["open_rows"] = 0
-    del room, nodes, stats
-    waiting = np.flatnonzero(top["left"] == records.OPEN)
+    return nodes[:m].copy(), stats[:m].copy()
+
+
+def _grow_below(ground, begun, n_threads, grow):
+    """[nodes and sums] of the trees below some nodes of a top; begun: (its start, top, those nodes)."""
+    (job, rules, *_), (top, sums), places = begun
+    most, spaces = int(top["rows"][places].max(initial=0)), SimpleQueue()
+    for _ in range(min(n_threads, len(places))):  # made here and used by turns: what a thread frees stays its
+        spaces.put(_Space.of(most, sums.shape[1], rules, ground))
 
     def below(node):
         stretch = slice(int(top["start"][node]), int(top["start"][node] + top["rows"][node]))
         own = job._replace(rows=job.rows[stretch], what=job.what[stretch], weight=job.weight[stretch])
-        nodes, stats = forest_job.root_of(len(own.rows), top_sums[node], 0)
-        nodes[0] = top[node]
-        nodes[0]["start"], nodes[0]["left"] = 0, records.NONE
-        room = records.new_room(len(own.rows), len(own.columns), rules, ground.local)
-        m = grow(own, rules, nodes, stats, room)
-        return nodes[:m].copy(), stats[:m].copy()
+        space = spaces.get()
+        try:
+            return space.grow(own, (top[node], sums[node]), rules, grow)
+        finally:
+            spaces.put(space)
 
-    order = waiting[np.argsort(-top["rows"][waiting], kind="stable")]  # the largest first, so that none lags
-    parts = workers.each(below, order.tolist(), n_threads)
-    return Grown(*_level_by_level(*_spliced(top, top_sums, order, parts)), unit, ground.shift)
+    return workers.each(below, places.tolist(), n_threads)
+
+
+@dataclass
+class _Space:
+    """Where a thread grows the trees below a top, one after the other."""
+
+    nodes: np.ndarray
+    sums: np.ndarray
+    room: records.Room
+
+    @classmethod
+    def of(cls, rows, channels, rules, ground):
+        """For trees of at most so many rows."""
+        nodes, sums = forest_job.root_of(rows, np.zeros(channels, np.int64), 0)
+        return cls(nodes, sums, records.new_room(rows, len(ground.columns), rules, ground.local))
+
+    def grow(self, job, top, rules, grow):
+        """The nodes and sums below an open node ``top`` (record, sums (c,)) of the job's rows."""
+        self.nodes[0], self.sums[0] = top
+        self.nodes[0]["start"], self.nodes[0]["left"] = 0, records.NONE
+        m = grow(job, rules, self.nodes, self.sums, self.room)
+        return self.nodes[:m].copy(), self.sums[:m].copy()
 
 
 def _spliced(top, top_sums, places, parts):
