@@ -134,14 +134,14 @@ class GradientBoostingRegressor(RegressorMixin, BaseEstimator):
         """X (n, d), y (n,); rows to stop by may be given as X_val, y_val."""
         return fit(self, self._problem(X, y, sample_weight, (X_val, y_val, sample_weight_val)))
 
-    def fit_parquet(self, path, target):
+    def fit_parquet(self, path, target, sample_weight=None):
         """Fit on a parquet file, or a folder of them, larger than memory: what stays is a byte a cell.
 
-        path: the file or folder; target: its column to predict, all others are X. The model is that of
-        ``fit`` on the whole table.
+        path: the file or folder; target: its column to predict; sample_weight: its column of weights > 0, or
+        None. All others are X. The model is that of ``fit`` on the whole table.
         """
-        shards = Shards.of(path, target)
-        return fit(self, self._problem(shards, shards.target()))
+        shards = Shards.of(path, target, sample_weight)
+        return fit(self, self._problem(shards, shards.target(), shards.weights()))
 
     def _mean(self, raw):
         """raw (n, 1) -> predictions (n,)."""
@@ -247,14 +247,14 @@ class GradientBoostingClassifier(ClassifierMixin, BaseEstimator):
         """X (n, d), y (n,) of any labels; rows to stop by may be given as X_val, y_val."""
         return fit(self, self._problem(X, y, sample_weight, (X_val, y_val, sample_weight_val)))
 
-    def fit_parquet(self, path, target):
+    def fit_parquet(self, path, target, sample_weight=None):
         """Fit on a parquet file, or a folder of them, larger than memory: what stays is a byte a cell.
 
-        path: the file or folder; target: its column to predict, all others are X. The model is that of
-        ``fit`` on the whole table.
+        path: the file or folder; target: its column to predict; sample_weight: its column of weights > 0, or
+        None. All others are X. The model is that of ``fit`` on the whole table.
         """
-        shards = Shards.of(path, target)
-        return fit(self, self._problem(shards, shards.target()))
+        shards = Shards.of(path, target, sample_weight)
+        return fit(self, self._problem(shards, shards.target(), shards.weights()))
 
     def _shares(self, raw):
         """raw (n, q) -> probabilities (n, classes)."""

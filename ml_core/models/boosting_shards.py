@@ -20,12 +20,15 @@ class Shards:
     files: list
     columns: list
     given: str
+    weighed: str | None
     shape: tuple
     names: Names = field(default_factory=Names)
 
     @classmethod
-    def of(cls, path, target):
-        """A parquet file, or the parquet files of a folder in the order of their names; target: a column."""
+    def of(cls, path, target, weight=None):
+        """A parquet file, or the parquet files of a folder in the order of their names; target, weight: their
+        columns.
+        """
         from pyarrow import parquet
 
         path = Path(path)
@@ -39,13 +42,16 @@ class Shards:
                 raise ValueError(
                     f"{file}: its columns are not those of {files[0].name}: {', '.join(columns)}"
                 )
-        if target not in columns:
-            raise KeyError(f"{path}: no column {target!r}; it has {', '.join(columns)}")
-        columns = [name for name in columns if name != target]
+        for name in (target, weight) if weight is not None else (target,):
+            if name not in columns:
+                raise KeyError(f"{path}: no column {name!r}; it has {', '.join(columns)}")
+        if weight == target:
+            raise ValueError(f"sample_weight is {weight!r}, the target; it must be a column of its own")
+        columns = [name for name in columns if name not in (target, weight)]
         n = sum(one.metadata.num_rows for one in opened)
         if not n:
             raise ValueError(f"{path}: it holds no rows")
-        return cls(files, columns, target, (n, len(columns)))
+        return cls(files, columns, target, weight, (n, len(columns)))
 
     def __len__(self):
         return self.shape[0]
@@ -57,12 +63,24 @@ class Shards:
 
     def target(self):
         """The target's column (n,)."""
-        parts = [frame[self.given].to_numpy() for frame in self._frames([self.given])]
-        y = np.concatenate(parts)
+        return self._column(self.given)
+
+    def weights(self):
+        """The column of weights (n,), or None: all > 0, since rows of none would have to be read into memory
+        to be left out.
+        """
+        if self.weighed is None:
+            return None
+        weights = self._column(self.weighed)
+        if weights.dtype.kind in "iuf" and (weights == 0).any():
+            row = int((weights == 0).argmax())
+            raise ValueError(f"{self.weighed} is 0 in row {row}; weights must be > 0, drop such rows first")
+        return weights
+
+    def _column(self, name):
+        y = np.concatenate([frame[name].to_numpy() for frame in self._frames([name])])
         if y.dtype.kind in "fc" and np.isnan(y).any():
-            raise ValueError(
-                f"{self.given} is missing in row {int(np.isnan(y).argmax())}; drop such rows first"
-            )
+            raise ValueError(f"{name} is missing in row {int(np.isnan(y).argmax())}; drop such rows first")
         return y
 
     def read_by(self, model, reset):

@@ -22,13 +22,16 @@ def test_shards_are_fitted_as_the_whole_table(model, tmp_path):
     X[::7, 1] = np.nan
     names = [("a", "b", None)[i] for i in rng.integers(0, 3, 900)]
     frame = polars.DataFrame(X, schema=["x", "y", "z"]).with_columns(name=polars.Series(names))
-    whole = frame.with_columns(target=y if model is BOTH[1] else y > 0)
+    whole = frame.with_columns(target=y if model is BOTH[1] else y > 0, weight=rng.integers(1, 4, 900))
     for i, first in enumerate(range(0, 900, 400)):
         whole[first : first + 400].write_parquet(tmp_path / f"{i}.parquet")
-    ours = model(max_iter=4, random_state=0, early_stopping=True).fit_parquet(tmp_path, "target")
-    once = model(max_iter=4, random_state=0, early_stopping=True).fit(frame, whole["target"].to_numpy())
+    settings = {"max_iter": 4, "random_state": 0, "early_stopping": True}
+    ours = model(**settings).fit_parquet(tmp_path, "target", sample_weight="weight")
+    once = model(**settings).fit(frame, whole["target"].to_numpy(), whole["weight"].to_numpy())
     assert_array_equal(ours.predict(frame), once.predict(frame))
     assert list(ours.feature_names_in_) == ["x", "y", "z", "name"]
+    without = model(**settings).fit_parquet(tmp_path, "target")
+    assert list(without.feature_names_in_) == ["x", "y", "z", "name", "weight"]
 
 
 def test_shards_that_do_not_fit_are_named(tmp_path):
@@ -40,8 +43,16 @@ def test_shards_that_do_not_fit_are_named(tmp_path):
     frame.write_parquet(tmp_path / "a.parquet")
     with pytest.raises(KeyError, match="no column 'z'; it has x, y"):
         GradientBoostingRegressor().fit_parquet(tmp_path, "z")
+    with pytest.raises(KeyError, match="no column 'w'; it has x, y"):
+        GradientBoostingRegressor().fit_parquet(tmp_path, "y", "w")
+    with pytest.raises(ValueError, match="sample_weight is 'y', the target"):
+        GradientBoostingRegressor().fit_parquet(tmp_path, "y", "y")
     with pytest.raises(ValueError, match="x holds infinity"):
         GradientBoostingRegressor().fit_parquet(tmp_path / "a.parquet", "y")
+    polars.DataFrame({"x": [1.0, 2], "y": [1.0, 2], "w": [1, 0]}).write_parquet(tmp_path / "weighed.parquet")
+    with pytest.raises(ValueError, match="w is 0 in row 1; weights must be > 0"):
+        GradientBoostingRegressor().fit_parquet(tmp_path / "weighed.parquet", "y", "w")
+    (tmp_path / "weighed.parquet").unlink()
     frame.rename({"x": "w"}).write_parquet(tmp_path / "b.parquet")
     with pytest.raises(ValueError, match="its columns are not those of a.parquet: x, y"):
         GradientBoostingRegressor().fit_parquet(tmp_path, "y")
