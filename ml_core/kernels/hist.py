@@ -50,15 +50,21 @@ def add_rows(hist, codes, packed, rows, shift):
         add_columns(hist[first << shift : last << shift], codes, packed, rows, shift, first)
 
 
+@inner(_nrt=False)
+def add_share(t, parts, codes, packed, rows, shift):
+    """parts[t] = the histogram of the t-th share of rows."""
+    own = parts[t, : codes.shape[1] << shift]
+    for i in range(len(own)):
+        own[i] = 0
+    first, last = t * len(rows) // len(parts), (t + 1) * len(rows) // len(parts)
+    add_rows(own, codes, packed, rows[first:last], shift)
+
+
 @jit(parallel=True, _nrt=True)
 def add_rows_together(parts, codes, packed, rows, shift):
     """parts, as ``records.new_parts``: part t becomes the histogram of the t-th share of rows."""
-    n_parts, s = len(parts), codes.shape[1] << shift
-    for t in prange(n_parts):
-        own = parts[t, :s]
-        own[:] = 0
-        first, last = t * len(rows) // n_parts, (t + 1) * len(rows) // n_parts
-        add_rows(own, codes, packed, rows[first:last], shift)
+    for t in prange(len(parts)):
+        add_share(np.int64(t), parts, codes, packed, rows, shift)
 
 
 @jit(_nrt=False)

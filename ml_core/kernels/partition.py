@@ -126,34 +126,57 @@ def partition(rows, spare, column, table, n_threads):
     return partition_together(rows, spare, column, table, n_threads)
 
 
+@inner(_nrt=False)
+def share_of(t, n_parts, n, n_spare):
+    """The t-th of n_parts shares of n rows, (first, last), and where its room begins in spare.
+
+    Each thread's room is always the same, since what another one has written would come from its cache; but
+    for the whole, which is too large for that.
+    """
+    first, last, each = t * n // n_parts, (t + 1) * n // n_parts, n_spare // n_parts
+    return first, last, t * each if n <= n_parts * each else first
+
+
+@inner(_nrt=False)
+def part_share(t, n_parts, rows, spare, column, table):
+    """Part the t-th share of rows -> its number of lefts. The first share's lefts and the last one's rights
+    are in place at once; all others wait in spare until it is known how many come before them.
+    """
+    first, last, at = share_of(t, n_parts, len(rows), len(spare))
+    own, room = rows[first:last], spare[at : at + last - first]
+    if t == 0:
+        return part(own, own, room, column, table)
+    if t == n_parts - 1:
+        return part_down(own, room, own, column, table)
+    return part_apart(own, room, column, table)
+
+
+@inner(_nrt=False)
+def move_share(t, lefts, rows, spare):
+    """Move what waits in spare of the t-th share to its place; lefts (n_parts,) -> number of all lefts."""
+    first, last, at = share_of(t, len(lefts), len(rows), len(spare))
+    before, n_left, mine = 0, 0, lefts[t]
+    for other in range(len(lefts)):
+        before += lefts[other] if other < t else 0
+        n_left += lefts[other]
+    room, rights = spare[at : at + last - first], rows[n_left + first - before :]
+    if t == 0:
+        move(rights, room[: len(room) - mine])
+    elif t == len(lefts) - 1:
+        move(rows[before:], room[len(room) - mine :])
+    else:
+        move(rows[before:], room[:mine])
+        move_turned(rights, room[mine:])
+    return n_left
+
+
 @inner(parallel=True, _nrt=True)
 def partition_together(rows, spare, column, table, n_parts):
-    """As ``partition``, each thread a share. The first one's lefts and the last one's rights are in place at
-    once; all others wait in spare until it is known how many come before them: each thread's in a place that
-    is always its own, since what another one has written would come from its cache.
-    """
-    n, end, each = len(rows), n_parts - 1, len(spare) // n_parts
-    fits = n <= n_parts * each
-    lefts = np.zeros(n_parts, np.int64)
+    """As ``partition``, each thread a share."""
+    lefts = np.empty(n_parts, np.int64)
     for t in prange(n_parts):
-        first, last = t * n // n_parts, (t + 1) * n // n_parts
-        own, room = rows[first:last], spare[t * each if fits else first :][: last - first]
-        if t == 0:
-            lefts[t] = part(own, own, room, column, table)
-        elif t == end:
-            lefts[t] = part_down(own, room, own, column, table)
-        else:
-            lefts[t] = part_apart(own, room, column, table)
-    n_left = lefts.sum()
+        lefts[t] = part_share(np.int64(t), n_parts, rows, spare, column, table)
+    n_left = np.empty(n_parts, np.int64)
     for t in prange(n_parts):
-        first, last = t * n // n_parts, (t + 1) * n // n_parts
-        before, mine = lefts[:t].sum(), lefts[t]
-        rights, room = rows[n_left + first - before :], spare[t * each if fits else first :][: last - first]
-        if t == 0:
-            move(rights, room[: len(room) - mine])
-        elif t == end:
-            move(rows[before:], room[len(room) - mine :])
-        else:
-            move(rows[before:], room[:mine])
-            move_turned(rights, room[mine:])
-    return n_left
+        n_left[t] = move_share(np.int64(t), lefts, rows, spare)
+    return n_left[0]

@@ -90,7 +90,7 @@ def search_together(n_parts, added, leaves, rules, finds):
     for t in prange(n_parts):
         spare = np.empty((4, 256), np.int64), np.empty((2, 256))
         pair = leaves[0][0], leaves[1][0]
-        search_share((t, n_parts), added, pair, rules[0], finds, spare)
+        search_share((np.int64(t), n_parts), added, pair, rules[0], finds, spare)
 
 
 @inner(_nrt=False)
@@ -107,7 +107,8 @@ def search(added, nodes, job):
         search_together(n_parts, added, leaves, job.rules, finds)
         return
     leaves, spare = (job.nodes[first], job.nodes[second]), (job.whole, job.real)
-    search_share((0, 1), added, leaves, job.rules[0], finds, spare)
+    turn = np.int64(0), np.int64(1)  # plain numbers would have it compiled once more, for these
+    search_share(turn, added, leaves, job.rules[0], finds, spare)
 
 
 @inner(_nrt=False)
