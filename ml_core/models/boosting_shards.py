@@ -48,6 +48,8 @@ class Shards:
         if weight == target:
             raise ValueError(f"sample_weight is {weight!r}, the target; it must be a column of its own")
         columns = [name for name in columns if name not in (target, weight)]
+        if not columns:
+            raise ValueError(f"{path}: no column is left to learn from")
         n = sum(one.metadata.num_rows for one in opened)
         if not n:
             raise ValueError(f"{path}: it holds no rows")
@@ -72,7 +74,9 @@ class Shards:
         if self.weighed is None:
             return None
         weights = self._column(self.weighed)
-        if weights.dtype.kind in "iuf" and (weights == 0).any():
+        if weights.dtype.kind not in "iuf":
+            raise ValueError(f"{self.weighed} holds {weights.dtype}; weights must be numbers")
+        if (weights == 0).any():
             row = int((weights == 0).argmax())
             raise ValueError(f"{self.weighed} is 0 in row {row}; weights must be > 0, drop such rows first")
         return weights

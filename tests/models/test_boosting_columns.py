@@ -52,6 +52,13 @@ def test_shards_that_do_not_fit_are_named(tmp_path):
     polars.DataFrame({"x": [1.0, 2], "y": [1.0, 2], "w": [1, 0]}).write_parquet(tmp_path / "weighed.parquet")
     with pytest.raises(ValueError, match="w is 0 in row 1; weights must be > 0"):
         GradientBoostingRegressor().fit_parquet(tmp_path / "weighed.parquet", "y", "w")
+    with pytest.raises(ValueError, match="no column is left to learn from"):
+        GradientBoostingRegressor().fit_parquet(tmp_path / "a.parquet", "y", "x")
+    polars.DataFrame({"x": [1.0, 2], "y": [1.0, 2], "w": ["a", "b"]}).write_parquet(
+        tmp_path / "weighed.parquet"
+    )
+    with pytest.raises(ValueError, match="w holds object; weights must be numbers"):
+        GradientBoostingRegressor().fit_parquet(tmp_path / "weighed.parquet", "y", "w")
     (tmp_path / "weighed.parquet").unlink()
     frame.rename({"x": "w"}).write_parquet(tmp_path / "b.parquet")
     with pytest.raises(ValueError, match="its columns are not those of a.parquet: x, y"):
